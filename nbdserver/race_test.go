@@ -1,0 +1,5 @@
+//go:build race
+
+package nbdserver
+
+const raceEnabled = true
