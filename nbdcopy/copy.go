@@ -1,0 +1,274 @@
+package nbdcopy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	DefaultRequestSize = 256 << 10
+	DefaultRequests    = 16
+	DefaultQueueSize   = 16 << 20
+	DefaultSparseSize  = 4096
+)
+
+// Options say how to copy. The zero value is good.
+type Options struct {
+	// RequestSize is the longest read or write in bytes; 0 means
+	// DefaultRequestSize. Endpoints that take less get less.
+	RequestSize int
+
+	// Requests is how many requests are in flight for each connection of the
+	// endpoint that has more of them; 0 means DefaultRequests.
+	Requests int
+
+	// QueueSize is how many bytes of data they may have, for each connection;
+	// 0 means DefaultQueueSize. One request always goes.
+	QueueSize int64
+
+	// SparseSize is the size in bytes of the blocks that are looked at for
+	// zeroes, a power of 2. 0 means DefaultSparseSize, or the destination's
+	// preferred block size if that is larger; a negative number means not to
+	// look.
+	SparseSize int
+
+	// Allocated makes all of the destination allocated, zeroes too.
+	Allocated bool
+
+	// DestinationIsZero promises that the destination reads as zeroes, so
+	// that zeroes need no writing.
+	DestinationIsZero bool
+
+	// NoExtents reads all of the source instead of asking it where it is
+	// zero.
+	NoExtents bool
+
+	// Flush makes the copy durable before Copy returns.
+	Flush bool
+
+	// Synchronous copies one request after the other, in order.
+	Synchronous bool
+
+	// Progress, if not nil, is called now and then, and at the end, with the
+	// number of bytes that are copied and that there are, or -1 while that is
+	// not known. It is called from one goroutine at a time.
+	Progress func(done, total int64)
+
+	// Warn, if not nil, is told of errors that do not keep the copy from
+	// being right.
+	Warn func(error)
+}
+
+// Result says what a copy did.
+type Result struct {
+	Size int64 // of the source, in bytes
+	Data int64 // bytes that were written as data
+	Zero int64 // bytes that were zeroes, and were zeroed, skipped, or written
+}
+
+// copier is a copy under way.
+type copier struct {
+	src     Source
+	dst     Destination
+	opt     Options
+	request int // size of a request, in bytes
+	workers int
+	sparse  int64 // 0: don't look for zeroes
+	total   int64
+	blank   bool // zeroes need no writing
+
+	data, zero atomic.Int64
+}
+
+// Copy copies all of src to dst. It does not close them.
+//
+// If the context ends, Copy returns soon, with its cause; the destination is
+// left with a part of the copy.
+func Copy(ctx context.Context, dst Destination, src Source, opt Options) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c, err := newCopier(ctx, dst, src, opt)
+	if err != nil {
+		return Result{}, err
+	}
+	stop := c.report()
+	switch {
+	case isSequential(src):
+		err = c.fromStream(ctx, cancel)
+	case isSequential(dst):
+		err = c.toStream(ctx, cancel)
+	default:
+		err = c.parallel(ctx, cancel)
+	}
+	if err == nil && opt.Flush {
+		if f, ok := dst.(Flusher); ok {
+			if err = f.Flush(ctx); err != nil {
+				err = fmt.Errorf("flushing the destination: %w", err)
+			}
+		}
+	}
+	r := Result{Size: c.total, Data: c.data.Load(), Zero: c.zero.Load()}
+	if err == nil && r.Data+r.Zero != r.Size {
+		err = fmt.Errorf("%d of %d bytes were copied", r.Data+r.Zero, r.Size)
+	}
+	stop(err == nil)
+	return r, err
+}
+
+func newCopier(ctx context.Context, dst Destination, src Source, opt Options) (*copier, error) {
+	if opt.RequestSize < 0 || opt.Requests < 0 || opt.QueueSize < 0 {
+		return nil, errors.New("sizes and numbers of requests must not be negative")
+	}
+	if opt.SparseSize > 0 && opt.SparseSize&(opt.SparseSize-1) != 0 {
+		return nil, fmt.Errorf("the sparse size %d is not a power of 2", opt.SparseSize)
+	}
+	c := &copier{src: src, dst: dst, opt: opt, total: src.Size()}
+	c.request = opt.RequestSize
+	if c.request == 0 {
+		c.request = DefaultRequestSize
+	}
+	s, d := tuning(src), tuning(dst)
+	for _, t := range []Tuned{s, d} {
+		if most := t.MaxRequest(); most > 0 {
+			c.request = min(c.request, most)
+		}
+	}
+	requests, queue := opt.Requests, opt.QueueSize
+	if requests == 0 {
+		requests = DefaultRequests
+	}
+	if queue == 0 {
+		queue = DefaultQueueSize
+	}
+	c.workers = int(min(int64(requests), max(1, queue/int64(c.request)))) * max(s.Parallel(), d.Parallel())
+	if opt.Synchronous {
+		c.workers = 1
+	}
+	switch {
+	case opt.SparseSize == 0:
+		c.sparse = int64(max(DefaultSparseSize, d.PreferredBlock()))
+	case opt.SparseSize > 0:
+		c.sparse = int64(opt.SparseSize)
+	}
+	if c.total >= 0 {
+		if err := c.fit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c.blank = (opt.DestinationIsZero || isBlank(dst)) && !opt.Allocated && !isSequential(dst)
+	return c, nil
+}
+
+// fit makes the destination large enough, or says that it is not.
+func (c *copier) fit(ctx context.Context) error {
+	if err := c.resize(ctx, c.total); err != nil {
+		return err
+	}
+	if size := c.dst.Size(); size >= 0 && size < c.total {
+		return fmt.Errorf("destination size (%d) is smaller than source size (%d)", size, c.total)
+	}
+	return nil
+}
+
+// resize gives the destination a size, if that can be.
+func (c *copier) resize(ctx context.Context, size int64) error {
+	if r := resizer(c.dst); r != nil {
+		if err := r.Resize(ctx, size); err != nil {
+			return fmt.Errorf("making the destination %d bytes large: %w", size, err)
+		}
+	}
+	return nil
+}
+
+// progressInterval is how often Options.Progress is called.
+const progressInterval = 100 * time.Millisecond
+
+// report calls Options.Progress until the function that it returns is called.
+func (c *copier) report() (stop func(complete bool)) {
+	if c.opt.Progress == nil {
+		return func(bool) {}
+	}
+	quit := make(chan struct{})
+	total := c.total // which a copy from a stream sets at its end
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		t := time.NewTicker(progressInterval)
+		defer t.Stop()
+		last := int64(-1)
+		for {
+			if done := c.data.Load() + c.zero.Load(); done != last {
+				last = done
+				c.opt.Progress(done, total)
+			}
+			select {
+			case <-t.C:
+			case <-quit:
+				return
+			}
+		}
+	})
+	return func(complete bool) {
+		close(quit)
+		wg.Wait()
+		if complete {
+			c.opt.Progress(c.total, c.total)
+		}
+	}
+}
+
+func (c *copier) warn(err error) {
+	if c.opt.Warn != nil {
+		c.opt.Warn(err)
+	}
+}
+
+// parallel copies with several workers, in any order.
+func (c *copier) parallel(ctx context.Context, cancel context.CancelCauseFunc) error {
+	jobs := make(chan job, 4*c.workers)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(jobs)
+		c.plan(ctx, func(j job) bool { return send(ctx, jobs, j) })
+	})
+	for range c.workers {
+		wg.Go(func() {
+			var buf []byte
+			for j := range jobs {
+				if ctx.Err() != nil {
+					return // files would go on
+				}
+				if j.zero {
+					if err := c.writeZeroes(ctx, j.off, j.n); err != nil {
+						cancel(err)
+						return
+					}
+					continue
+				}
+				if buf == nil {
+					buf = make([]byte, c.request)
+				}
+				if err := c.copy(ctx, buf[:j.n], j.off); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// send sends on a channel unless the context ends first.
+func send[T any](ctx context.Context, ch chan<- T, v T) bool {
+	select {
+	case ch <- v:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
