@@ -1,0 +1,122 @@
+// Package layers has no code: its test keeps the packages of the module on
+// their floors, as ARCHITECTURE.md draws them.
+package layers
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gonbd/gonbd/"
+
+// may lists, for each package, the packages of the module that its code may
+// import. Tests may import what they like.
+var may = map[string][]string{
+	"internal/wire":      {},
+	"internal/nbderr":    {"internal/wire"},
+	"internal/engine":    {"internal/wire", "internal/nbderr"},
+	"internal/sockio":    {},
+	"internal/transport": {"internal/nbderr"},
+	"nbduri":             {"internal/nbderr"},
+	"nbd":                {"internal/engine", "internal/sockio", "internal/transport", "nbduri", "internal/nbderr", "internal/wire"},
+	"nbdserver":          {"internal/wire", "internal/nbderr"},
+	"nbdcopy":            {"nbd", "nbduri"},
+	"internal/cli":       {},
+	"internal/script":    {"internal/wire"},
+	"internal/peers":     {},
+	"internal/nbdinfo":   {"nbd", "nbduri", "internal/cli"},
+	"internal/demo":      {"nbd", "nbdserver", "nbdcopy", "internal/cli"},
+	"interop":            {},
+	"cmd/nbdserve":       {"nbdserver", "internal/cli"},
+	"cmd/nbdinfo":        {"internal/cli", "internal/nbdinfo"},
+	"cmd/nbdcopy":        {"nbd", "nbdcopy", "internal/cli"},
+}
+
+// never lists standard packages that a package must not import: the engine
+// and the codecs do no I/O, and know no time and no goroutines.
+var never = map[string][]string{
+	"internal/wire":   {"net", "os", "time", "sync", "context", "io"},
+	"internal/engine": {"net", "os", "time", "sync", "context", "io"},
+}
+
+// lean packages depend on nothing outside of the module but golang.org/x/sys.
+var lean = []string{"nbd", "nbduri", "internal/engine", "internal/wire", "internal/nbderr", "internal/sockio", "internal/transport"}
+
+func TestLayers(t *testing.T) {
+	imports := readImports(t)
+	if len(imports) < 10 {
+		t.Fatalf("found only %d packages", len(imports))
+	}
+	for name, list := range imports {
+		allowed, ok := may[name]
+		if !ok {
+			t.Errorf("package %s has no floor: give it one here and in ARCHITECTURE.md", name)
+			continue
+		}
+		for _, imp := range list {
+			own, isOwn := strings.CutPrefix(imp, module)
+			switch {
+			case isOwn && !slices.Contains(allowed, own):
+				t.Errorf("%s imports %s, which is not below it", name, own)
+			case slices.Contains(never[name], imp):
+				t.Errorf("%s imports %s, which it must do without", name, imp)
+			case imp == "C":
+				t.Errorf("%s uses cgo", name)
+			case slices.Contains(lean, name) && strings.Contains(imp, ".") && !isOwn && !strings.HasPrefix(imp, "golang.org/x/sys/"):
+				t.Errorf("%s imports %s, but should depend on the standard library and golang.org/x/sys only", name, imp)
+			}
+		}
+	}
+	for name := range may {
+		if _, ok := imports[name]; !ok {
+			t.Errorf("there is no package %s", name)
+		}
+	}
+}
+
+// readImports gives what the packages of the module import, on whatever
+// system, their tests excepted.
+func readImports(t *testing.T) map[string][]string {
+	const root = "../.."
+	imports := map[string][]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (path != root && strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(dir)
+		if imports[name] == nil {
+			imports[name] = []string{}
+		}
+		for _, spec := range file.Imports {
+			imp, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports[name] = append(imports[name], imp)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imports
+}
