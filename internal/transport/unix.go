@@ -61,12 +61,15 @@ func DialUnix(ctx context.Context, path string) (net.Conn, error) {
 func dialUnixQueue(ctx context.Context, op, address string) (net.Conn, error) {
 	const longest = 50 * time.Millisecond
 	var d net.Dialer
+	full := false
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
 		conn, err := d.DialContext(ctx, "unix", address)
-		if err == nil {
+		switch {
+		case err == nil:
 			return conn, nil
-		}
-		if !errors.Is(err, syscall.EAGAIN) {
+		case errors.Is(err, syscall.EAGAIN):
+			full = true
+		case !full || ctx.Err() == nil:
 			return nil, failed(op, "", cause(err))
 		}
 		select {
