@@ -244,7 +244,7 @@ func TestRequests(t *testing.T) {
 		opt  Options
 		want int
 	}{
-		{Options{}, DefaultRequests},
+		{Options{}, firstWorkers},
 		{Options{Requests: 3}, 3},
 		{Options{QueueSize: 5 * DefaultRequestSize}, 5},
 		{Options{QueueSize: 1}, 1},

@@ -12,7 +12,7 @@ import (
 // Defaults of Options.
 const (
 	DefaultRequestSize = 256 << 10
-	DefaultRequests    = 16
+	DefaultRequests    = 64
 	DefaultQueueSize   = 16 << 20
 	DefaultSparseSize  = 4096
 )
@@ -23,8 +23,10 @@ type Options struct {
 	// DefaultRequestSize. Endpoints that take less get less.
 	RequestSize int
 
-	// Requests is how many requests are in flight for each connection of the
-	// endpoint that has more of them; 0 means DefaultRequests.
+	// Requests is how many requests may be in flight for each connection; 0
+	// means DefaultRequests. Fewer are, where more would not be faster.
+	// Between two NBD servers, the connections of the one that has fewer
+	// count.
 	Requests int
 
 	// QueueSize is how many bytes of data they may have, for each connection;
@@ -81,6 +83,7 @@ type copier struct {
 	sparse  int64 // 0: don't look for zeroes
 	total   int64
 	blank   bool // zeroes need no writing
+	canZero bool // the destination can zero, as far as is known
 
 	data, zero atomic.Int64
 }
@@ -145,15 +148,9 @@ func newCopier(ctx context.Context, dst Destination, src Source, opt Options) (*
 	if queue == 0 {
 		queue = DefaultQueueSize
 	}
-	c.workers = int(min(int64(requests), max(1, queue/int64(c.request)))) * max(s.Parallel(), d.Parallel())
+	c.workers = int(min(int64(requests), max(1, queue/int64(c.request)))) * connections(s, d)
 	if opt.Synchronous {
 		c.workers = 1
-	}
-	switch {
-	case opt.SparseSize == 0:
-		c.sparse = int64(max(DefaultSparseSize, d.PreferredBlock()))
-	case opt.SparseSize > 0:
-		c.sparse = int64(opt.SparseSize)
 	}
 	if c.total >= 0 {
 		if err := c.fit(ctx); err != nil {
@@ -161,7 +158,25 @@ func newCopier(ctx context.Context, dst Destination, src Source, opt Options) (*
 		}
 	}
 	c.blank = (opt.DestinationIsZero || isBlank(dst)) && !opt.Allocated && !isSequential(dst)
+	c.canZero = canZero(dst)
+	switch _, nowhere := dst.(null); {
+	case nowhere || !c.blank && !c.canZero: // zeroes are written as data is
+	case opt.SparseSize == 0:
+		c.sparse = int64(max(DefaultSparseSize, d.PreferredBlock()))
+	case opt.SparseSize > 0:
+		c.sparse = int64(opt.SparseSize)
+	}
 	return c, nil
+}
+
+// connections is the number of connections that a copy can use: a side that
+// does not count them allows any number.
+func connections(s, d Tuned) int {
+	n, m := s.Parallel(), d.Parallel()
+	if n > 0 && m > 0 {
+		return min(n, m)
+	}
+	return max(n, m, 1)
 }
 
 // fit makes the destination large enough, or says that it is not.
@@ -227,39 +242,21 @@ func (c *copier) warn(err error) {
 	}
 }
 
+// planAhead is how many jobs are known before they are begun.
+const planAhead = 256
+
 // parallel copies with several workers, in any order.
 func (c *copier) parallel(ctx context.Context, cancel context.CancelCauseFunc) error {
-	jobs := make(chan job, 4*c.workers)
-	var wg sync.WaitGroup
-	wg.Go(func() {
+	jobs := make(chan job, planAhead)
+	planned := make(chan struct{})
+	w := newCrew(c, jobs, cancel)
+	w.wg.Go(func() {
+		defer close(planned)
 		defer close(jobs)
 		c.plan(ctx, func(j job) bool { return send(ctx, jobs, j) })
 	})
-	for range c.workers {
-		wg.Go(func() {
-			var buf []byte
-			for j := range jobs {
-				if ctx.Err() != nil {
-					return // files would go on
-				}
-				if j.zero {
-					if err := c.writeZeroes(ctx, j.off, j.n); err != nil {
-						cancel(err)
-						return
-					}
-					continue
-				}
-				if buf == nil {
-					buf = make([]byte, c.request)
-				}
-				if err := c.copy(ctx, buf[:j.n], j.off); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
+	w.wg.Go(func() { w.adapt(ctx, planned) })
+	w.wg.Wait()
 	return context.Cause(ctx)
 }
 

@@ -13,7 +13,7 @@ type Source interface {
 
 	// ReadAt fills p from offset off, as io.ReaderAt does: n < len(p) comes
 	// with an error, which is io.EOF at the end. It must not use p after it
-	// has returned.
+	// has returned, unless ctx has ended: then Copy leaves p to it.
 	ReadAt(ctx context.Context, p []byte, off int64) (n int, err error)
 
 	Close() error
@@ -26,7 +26,8 @@ type Destination interface {
 	// Size is the size in bytes, or -1 if it takes what comes.
 	Size() int64
 
-	// WriteAt writes p at offset off, as io.WriterAt does.
+	// WriteAt writes p at offset off, as io.WriterAt does. It must not use p
+	// after it has returned, unless ctx has ended: then Copy leaves p to it.
 	WriteAt(ctx context.Context, p []byte, off int64) (n int, err error)
 
 	Close() error
@@ -91,7 +92,8 @@ type Sequential interface {
 type Tuned interface {
 	// MaxRequest is the longest read or write in bytes, or 0 for any.
 	MaxRequest() int
-	// Parallel is the number of connections that requests are spread over.
+	// Parallel is the number of connections that requests are spread over, or
+	// 0 for any.
 	Parallel() int
 	// PreferredBlock is the size in bytes, a power of 2, that ranges had best
 	// be multiples of, or 0.
@@ -127,5 +129,15 @@ func tuning(e any) Tuned {
 type untuned struct{}
 
 func (untuned) MaxRequest() int     { return 0 }
-func (untuned) Parallel() int       { return 1 }
+func (untuned) Parallel() int       { return 0 }
 func (untuned) PreferredBlock() int { return 0 }
+
+// canZero says whether the destination can zero by itself. NBD servers say so
+// beforehand; others have to be tried.
+func canZero(d Destination) bool {
+	if n, ok := d.(*NBDDisk); ok {
+		return n.c.CanWriteZeroes()
+	}
+	_, ok := d.(Zeroer)
+	return ok
+}

@@ -134,8 +134,26 @@ func (d *FileDisk) Zero(_ context.Context, off, n int64, mode ZeroMode) error {
 	if d.stream != nil {
 		return errors.ErrUnsupported
 	}
-	return zeroFile(d.f, off, n, mode)
+	if d.regular {
+		return zeroFile(d.f, off, n, mode)
+	}
+	// A block device zeroes whole sectors only.
+	start, end := (off+sector-1)/sector*sector, (off+n)/sector*sector
+	if start >= end {
+		return errors.ErrUnsupported
+	}
+	if err := zeroFile(d.f, start, end-start, mode); err != nil {
+		return err
+	}
+	if _, err := d.f.WriteAt(zeroes[:start-off], off); err != nil {
+		return err
+	}
+	_, err := d.f.WriteAt(zeroes[:off+n-end], end)
+	return err
 }
+
+// sector is a multiple of the sizes that sectors of block devices have.
+const sector = 4096
 
 // Flush implements Flusher.
 func (d *FileDisk) Flush(context.Context) error {

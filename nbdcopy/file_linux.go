@@ -28,14 +28,21 @@ func nextHole(f *os.File, off int64) (int64, error) {
 	return unix.Seek(int(f.Fd()), off, unix.SEEK_HOLE)
 }
 
-// zeroFile zeroes a range of a file or block device.
+// zeroFile zeroes a range of a file or block device. The kernel does the same
+// for a device as BLKZEROOUT does, with or without leave to unmap.
 func zeroFile(f *os.File, off, n int64, mode ZeroMode) error {
-	flags := uint32(unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE)
-	if mode == Allocate {
-		flags = unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE
+	if mode == Punch {
+		err := fallocate(f, unix.FALLOC_FL_PUNCH_HOLE, off, n)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
 	}
+	return fallocate(f, unix.FALLOC_FL_ZERO_RANGE, off, n)
+}
+
+func fallocate(f *os.File, flags uint32, off, n int64) error {
 	for {
-		err := unix.Fallocate(int(f.Fd()), flags, off, n)
+		err := unix.Fallocate(int(f.Fd()), flags|unix.FALLOC_FL_KEEP_SIZE, off, n)
 		switch err {
 		case syscall.EINTR:
 			continue

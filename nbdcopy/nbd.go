@@ -63,7 +63,7 @@ func (d *NBDDisk) Zero(ctx context.Context, off, n int64, mode ZeroMode) error {
 	if mode == Allocate {
 		flags = nbd.NoHole
 	}
-	if d.c.CanFastZero() && !d.noFast.Load() {
+	if d.c.CanFastZero() && !d.noFast.Load() && d.aligned(off, n) {
 		err := d.c.WriteZeroes(ctx, off, n, flags|nbd.FastZero)
 		if !errors.Is(err, syscall.ENOTSUP) {
 			return err
@@ -73,6 +73,13 @@ func (d *NBDDisk) Zero(ctx context.Context, off, n int64, mode ZeroMode) error {
 		d.noFast.Store(true)
 	}
 	return d.c.WriteZeroes(ctx, off, n, flags)
+}
+
+// aligned says whether a range consists of whole blocks: parts of one are
+// never zeroed fast.
+func (d *NBDDisk) aligned(off, n int64) bool {
+	block := max(1, int64(d.c.BlockSize().Minimum))
+	return off%block == 0 && n%block == 0
 }
 
 // Flush implements Flusher.

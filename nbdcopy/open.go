@@ -46,7 +46,7 @@ func OpenSource(ctx context.Context, name string, o OpenOptions) (Source, error)
 		}
 		return NBD(c), nil
 	}
-	f, err := os.Open(name)
+	f, err := open(ctx, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func OpenDestination(ctx context.Context, name string, o OpenOptions) (Destinati
 		return NBD(c), nil
 	}
 	// Opened for reading too, a pipe would not wait for its reader.
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	f, err := open(ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +81,33 @@ func OpenDestination(ctx context.Context, name string, o OpenOptions) (Destinati
 	}
 	d.blank.Store(d.regular)
 	return d, nil
+}
+
+// open is os.OpenFile, but if the context ends it does not wait on for the
+// other end of a named pipe.
+func open(ctx context.Context, name string, flag int) (*os.File, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result)
+	go func() {
+		f, err := os.OpenFile(name, flag, 0o666)
+		select {
+		case opened <- result{f, err}:
+		case <-ctx.Done():
+			f.Close() // if nil, this is an error that says so
+		}
+	}()
+	select {
+	case r := <-opened:
+		return r.f, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("opening %s: %w", name, context.Cause(ctx))
+	}
 }
 
 func disk(f *os.File) (*FileDisk, error) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// job is a piece of the source: a run of zeroes of any length, or data that
-// fits into one request.
+// job is a piece of the source: a run of zeroes, of any length where they need
+// not be written, or data that fits into one request.
 type job struct {
 	off, n int64
 	zero   bool
@@ -27,25 +27,25 @@ func (c *copier) plan(ctx context.Context, emit func(job) bool) {
 				}
 				break
 			}
-			if e.Zero {
+			if e.Zero && (c.blank || c.canZero) {
 				if !emit(job{e.Offset, e.Length, true}) {
 					return
 				}
-			} else if !c.split(e.Offset, e.Length, emit) {
+			} else if !c.split(e.Offset, e.Length, e.Zero, emit) {
 				return
 			}
 			at += e.Length
 		}
 	}
-	c.split(at, c.total-at, emit)
+	c.split(at, c.total-at, false, emit)
 }
 
-// split gives a run of data in pieces that end at multiples of the request
-// size.
-func (c *copier) split(off, n int64, emit func(job) bool) bool {
+// split gives a run of data, or of zeroes that are to be written as data is, in
+// pieces that end at multiples of the request size.
+func (c *copier) split(off, n int64, zero bool, emit func(job) bool) bool {
 	for n > 0 {
 		m := min(n, int64(c.request)-off%int64(c.request))
-		if !emit(job{off, m, false}) {
+		if !emit(job{off, m, zero}) {
 			return false
 		}
 		off += m

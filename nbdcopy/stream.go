@@ -10,7 +10,7 @@ import (
 // closes r, if r is an io.Closer.
 //
 // A read that has begun cannot be interrupted: if the context ends, it goes
-// on in the background, into memory of its own, until r returns.
+// on in the background until r returns.
 func Reader(r io.Reader) Source { return &stream{r: r} }
 
 // Writer makes a destination of a stream. Closing it closes w, if w is an
@@ -18,10 +18,9 @@ func Reader(r io.Reader) Source { return &stream{r: r} }
 func Writer(w io.Writer) Destination { return &stream{w: w} }
 
 type stream struct {
-	r   io.Reader
-	w   io.Writer
-	at  int64
-	buf []byte
+	r  io.Reader
+	w  io.Writer
+	at int64
 }
 
 func (s *stream) Size() int64        { return -1 }
@@ -36,19 +35,28 @@ func (s *stream) Close() error {
 	return nil
 }
 
-func (s *stream) order(off int64) error {
-	if off != s.at {
-		return fmt.Errorf("a stream at offset %d was asked for offset %d", s.at, off)
-	}
-	return nil
+func (s *stream) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return s.move(ctx, off, func() (n int, err error) {
+		// Not io.ReadFull: its ErrUnexpectedEOF for a short end could not be
+		// told from that of a reader which lost its peer.
+		for n < len(p) && err == nil {
+			var m int
+			m, err = s.r.Read(p[n:])
+			n += m
+		}
+		return n, err
+	})
 }
 
-func (s *stream) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if err := s.order(off); err != nil {
-		return 0, err
-	}
-	if len(s.buf) < len(p) {
-		s.buf = make([]byte, len(p))
+func (s *stream) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return s.move(ctx, off, func() (int, error) { return s.w.Write(p) })
+}
+
+// move reads or writes in a goroutine, and leaves it alone if the context
+// ends first.
+func (s *stream) move(ctx context.Context, off int64, f func() (int, error)) (int, error) {
+	if off != s.at {
+		return 0, fmt.Errorf("a stream at offset %d was asked for offset %d", s.at, off)
 	}
 	type result struct {
 		n   int
@@ -56,46 +64,15 @@ func (s *stream) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		var r result
-		// Not io.ReadFull: its ErrUnexpectedEOF for a short end could not be
-		// told from that of a reader which lost its peer.
-		for r.n < len(p) && r.err == nil {
-			var n int
-			n, r.err = s.r.Read(s.buf[r.n:len(p)])
-			r.n += n
-		}
-		done <- r
+		n, err := f()
+		done <- result{n, err}
 	}()
 	select {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	case r := <-done:
 		s.at += int64(r.n)
-		return copy(p, s.buf[:r.n]), r.err
-	}
-}
-
-func (s *stream) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if err := s.order(off); err != nil {
-		return 0, err
-	}
-	done := make(chan error, 1)
-	n := 0
-	if cap(s.buf) < len(p) {
-		s.buf = make([]byte, len(p))
-	}
-	b := s.buf[:copy(s.buf[:len(p)], p)]
-	go func() {
-		var err error
-		n, err = s.w.Write(b)
-		done <- err
-	}()
-	select {
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	case err := <-done:
-		s.at += int64(n)
-		return n, err
+		return r.n, r.err
 	}
 }
 

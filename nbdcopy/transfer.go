@@ -9,7 +9,7 @@ import (
 )
 
 // zeroes is compared with, and written where a destination cannot zero.
-var zeroes [64 << 10]byte
+var zeroes [DefaultRequestSize]byte
 
 func isZero(b []byte) bool {
 	for len(b) > len(zeroes) {
@@ -99,22 +99,21 @@ func (c *copier) put(ctx context.Context, p []byte, off int64) error {
 // writeZeroes makes a range of the destination read as zeroes.
 func (c *copier) writeZeroes(ctx context.Context, off, n int64) error {
 	if !c.blank {
-		if err := c.putZeroes(ctx, off, n); err != nil {
-			return err
-		}
+		return c.putZeroes(ctx, off, n)
 	}
 	c.zero.Add(n)
 	return nil
 }
 
 func (c *copier) putZeroes(ctx context.Context, off, n int64) error {
-	if z, ok := c.dst.(Zeroer); ok {
+	if z, ok := c.dst.(Zeroer); ok && c.canZero {
 		mode := Punch
 		if c.opt.Allocated {
 			mode = Allocate
 		}
 		err := z.Zero(ctx, off, n, mode)
 		if err == nil {
+			c.zero.Add(n)
 			return nil
 		}
 		if !errors.Is(err, errors.ErrUnsupported) {
@@ -126,6 +125,7 @@ func (c *copier) putZeroes(ctx context.Context, off, n int64) error {
 		if err := c.put(ctx, zeroes[:m], off); err != nil {
 			return err
 		}
+		c.zero.Add(m)
 		off += m
 		n -= m
 	}

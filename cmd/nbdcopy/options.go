@@ -119,6 +119,9 @@ func (o *options) check(sparse int64) error {
 		o.progressFD = int(fd)
 	}
 	o.open.NoExtents = o.copy.NoExtents
+	if o.copy.Synchronous {
+		o.open.Connections = 1
+	}
 	switch {
 	case !o.src.IsCommand() && o.src.Arg == "null:":
 		return cli.Usagef("null: can only be a destination")

@@ -183,9 +183,13 @@ func (d *demo) copyDisk() error {
 	if err != nil {
 		return err
 	}
-	d.say("     %s in %v: %s were written as data, the rest stayed holes", cli.FormatSize(result.Size),
-		time.Since(began).Round(time.Millisecond), cli.FormatSize(result.Data))
-	return dst.Close()
+	took := time.Since(began)
+	if err := dst.Close(); err != nil {
+		return err
+	}
+	d.say("     %s in %v, holes included %s/s: %s were written as data, the rest stayed holes", cli.FormatSize(result.Size),
+		took.Round(time.Millisecond), cli.FormatSize(int64(float64(result.Size)/took.Seconds())), cli.FormatSize(result.Data))
+	return nil
 }
 
 // prove compares source and copy.
@@ -202,6 +206,14 @@ func (d *demo) prove() error {
 		return fmt.Errorf("the copy is not identical: SHA-256 %x, the source's is %x", sums[1], sums[0])
 	}
 	d.say("5. Identical: SHA-256 of both is %x…", sums[0][:16])
+	var allocated [2]int64
+	for i, name := range []string{d.source, d.copy} {
+		var err error
+		if allocated[i], err = d.allocated(name); err != nil {
+			return err
+		}
+	}
+	d.say("   and as sparse: the source takes up %s of its %s, the copy %s", cli.FormatSize(allocated[0]), cli.FormatSize(diskSize), cli.FormatSize(allocated[1]))
 	return nil
 }
 
@@ -226,6 +238,28 @@ func (d *demo) sum(name string) (sum [sha256.Size]byte, err error) {
 			return sum, err
 		}
 	}
+}
+
+// allocated is how much of a file is no hole, as far as the system can tell.
+func (d *demo) allocated(name string) (n int64, err error) {
+	src, err := nbdcopy.OpenSource(d.ctx, name, nbdcopy.OpenOptions{})
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close()
+	x, ok := src.(nbdcopy.Extenter)
+	if !ok {
+		return src.Size(), nil
+	}
+	for e, err := range x.Extents(d.ctx, 0, src.Size()) {
+		if err != nil {
+			return 0, err
+		}
+		if !e.Zero {
+			n += e.Length
+		}
+	}
+	return n, nil
 }
 
 // stop ends the server.
