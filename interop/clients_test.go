@@ -157,3 +157,27 @@ func TestActivation(t *testing.T) {
 	}
 	peers.Run(t, peers.Bookworm, "nbdcopy", "--", "[", serve, "memory", "100M", "]", "null:")
 }
+
+// TestBrokenPipe has nobody read what nbdinfo writes: it must still end the
+// server that it started, and leave nothing behind.
+func TestBrokenPipe(t *testing.T) {
+	dir := peers.Scratch(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	cmd := exec.Command(tool(t, "nbdinfo"), "[", tool(t, "nbdserve"), "memory", "1G", "]")
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	cmd.Stdout = w
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 141 {
+		t.Errorf("nbdinfo ended with %v\n%s", err, &stderr)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
-	"syscall"
 
 	"github.com/gonbd/gonbd/internal/cli"
 	"github.com/gonbd/gonbd/nbd"
@@ -59,10 +57,6 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 	p.end()
 	// An error at the end of writing may show only when closing.
 	err = errors.Join(err, closing("destination", dst))
-	if e, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(e, syscall.EPIPE) {
-		// As if the signal had ended it: whoever read has seen enough.
-		return &cli.ExitError{Code: 128 + int(syscall.SIGPIPE)}
-	}
 	if err == nil {
 		logger.Debug("nbdcopy: done", "size", result.Size, "data", result.Data, "zero", result.Zero)
 	}

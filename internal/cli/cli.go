@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -37,6 +38,8 @@ const (
 	ExitNo = 2
 	// ExitInterrupted is 128 and the number of SIGINT, as the shell has it.
 	ExitInterrupted = 130
+	// ExitBrokenPipe is 128 and the number of SIGPIPE.
+	ExitBrokenPipe = 141
 	// ExitTerminated is 128 and the number of SIGTERM.
 	ExitTerminated = 143
 )
@@ -72,8 +75,13 @@ func (e errSignal) Error() string { return "ended by signal: " + e.sig.String() 
 
 // Main runs a tool and exits. The first SIGINT or SIGTERM ends the tool's
 // context, so that it can clean up; a second one ends the process at once.
+// Where nobody reads its output any more, the tool gets an error for writing,
+// and exits as if SIGPIPE had ended it.
 func Main(name string, run Run) {
 	ctx, cancel := context.WithCancelCause(context.Background())
+	// A signal for writing to a broken pipe would leave servers behind that
+	// were started. Were it ignored, those would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -92,6 +100,9 @@ func finish(ctx context.Context, name string, run Run, args []string, stdio Stdi
 	}
 	if err == nil {
 		return ExitSuccess
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(e, syscall.EPIPE) {
+		return ExitBrokenPipe // whoever read has seen enough
 	}
 	code := ExitFailure
 	if e, ok := errors.AsType[*ExitError](err); ok {

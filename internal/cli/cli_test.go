@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 	"testing"
 )
@@ -29,6 +30,8 @@ func TestFinish(t *testing.T) {
 		{"silent", t.Context(), &ExitError{Code: ExitNo}, ExitNo, ""},
 		{"code", t.Context(), &ExitError{Code: 7, Err: boom}, 7, "tool: boom\n"},
 		{"wrapped code", t.Context(), fmt.Errorf("more: %w", &ExitError{Code: 7, Err: boom}), 7, "tool: more: boom\n"},
+		{"broken pipe", t.Context(), errors.Join(&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}, boom), ExitBrokenPipe, ""},
+		{"another file error", t.Context(), &fs.PathError{Op: "write", Path: "f", Err: errors.New("gone")}, ExitFailure, "tool: write f: gone\n"},
 		{"usage", t.Context(), Usagef("no %s", "way"), ExitFailure, "tool: no way\nTry 'tool --help' for more information.\n"},
 		{"interrupted", interrupted, boom, ExitInterrupted, "tool: ended by signal: interrupt\n"},
 		{"terminated", terminated, boom, ExitTerminated, "tool: ended by signal: terminated\n"},
