@@ -68,7 +68,7 @@ func option(flags *pflag.FlagSet, a string) (string, int, error) {
 		return "", 0, err
 	}
 	switch {
-	case hasValue && f.Value.Type() == "bool":
+	case hasValue && strings.HasPrefix(f.Value.Type(), "bool"): // or boolfunc
 		return "", 0, Usagef("the option --%s takes no value, but was given %q", f.Name, value)
 	case hasValue:
 		return "--" + f.Name + "=" + value, 1, nil

@@ -27,6 +27,7 @@ func parse(args ...string) (p parsed, err error) {
 	f.StringVar(&p.can, "count", "", "count")
 	f.StringVar(&p.mapping, "map", "", "map")
 	f.Lookup("map").NoOptDefVal = "base"
+	f.BoolFunc("all", "all", func(string) error { return nil })
 	f.IntVarP(&p.retries, "retries", "r", 0, "retries")
 	p.sources, err = Parse(f, args)
 	return p, err
@@ -78,6 +79,7 @@ func TestParseErrors(t *testing.T) {
 		{"-jx", "there is no option -x"},
 		{"--c trim", "the option --c could be any of --can, --cant, --count"},
 		{"--list=1", `the option --list takes no value, but was given "1"`},
+		{"--all=1", `the option --all takes no value, but was given "1"`},
 		{"--can", "--can"},
 		{"-r", "'r'"},
 		{"--retries many", `"many"`},

@@ -31,10 +31,16 @@ var may = map[string][]string{
 	"internal/script":    {"internal/wire"},
 	"internal/peers":     {},
 	"internal/nbdinfo":   {"nbd", "nbduri", "internal/cli"},
+	"internal/source":    {"nbd", "nbduri", "internal/cli"},
+	"internal/nbddump":   {"nbd", "internal/cli", "internal/source"},
+	"internal/erase":     {"nbd", "internal/cli", "internal/source"},
 	"internal/demo":      {"nbd", "nbdserver", "nbdcopy", "internal/cli"},
 	"interop":            {},
 	"cmd/nbdserve":       {"nbdserver", "internal/cli"},
 	"cmd/nbdinfo":        {"internal/cli", "internal/nbdinfo"},
+	"cmd/nbddump":        {"internal/cli", "internal/nbddump"},
+	"cmd/nbddiscard":     {"internal/cli", "internal/erase"},
+	"cmd/nbdzero":        {"internal/cli", "internal/erase"},
 	"cmd/nbdcopy":        {"nbd", "nbdcopy", "internal/cli"},
 }
 
