@@ -92,7 +92,7 @@ type Conn struct {
 	haveExport  bool
 	contexts    []MetaContext
 	contextsFor string // the export name that contexts were selected for
-
+	selected    bool   // contexts is what the server answered
 	// The transmission phase.
 	slots     []*slot
 	free      []uint32

@@ -208,8 +208,8 @@ func (c *Conn) TLSDone(err error) {
 		return
 	}
 	c.tls, c.tlsDone = true, true
-	c.structured, c.extended, c.haveExport = false, false, false
-	c.export, c.contexts, c.contextsFor = Export{}, nil, ""
+	c.structured, c.extended = false, false
+	c.ForgetExport()
 }
 
 // stepTLSHandshake goes on once TLSDone was called: only Next can tell what

@@ -119,7 +119,7 @@ func (c *Conn) sendOption(code wire.Option) {
 		}
 		data = wire.AppendMetaContextRequest(nil, wire.MetaContextRequest{Name: c.cfg.ExportName, Queries: queries})
 		if code == wire.OptSetMetaContext {
-			c.contexts, c.contextsFor = nil, c.cfg.ExportName
+			c.contexts, c.contextsFor, c.selected = nil, c.cfg.ExportName, false
 		}
 	case wire.OptInfo, wire.OptGo:
 		r := wire.InfoRequest{Name: c.cfg.ExportName}
@@ -321,6 +321,7 @@ func (c *Conn) optionAcked(sent wire.Option, data []byte) {
 		c.structured = true
 		c.finishOption(nil)
 	case wire.OptSetMetaContext:
+		c.selected = true
 		if c.opt.Code != sent {
 			c.sendOption(c.opt.Code)
 			return

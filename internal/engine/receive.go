@@ -1,5 +1,8 @@
 package engine
 
+// BufferSize is how much memory a Conn takes for what it receives, in bytes.
+const BufferSize = aheadSize
+
 // Sizes of the look-ahead buffer, in bytes.
 const (
 	// aheadSize is what it holds: many small replies fetched at once are
