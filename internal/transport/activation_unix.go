@@ -42,7 +42,54 @@ func SocketActivation(ctx context.Context, argv []string, opt Options) (*Subproc
 	if err != nil {
 		return nil, err
 	}
-	if opt.Env, err = activationEnv(opt); err != nil {
+	a, err := PrepareActivation(path, argv, opt)
+	if err != nil {
+		return nil, err
+	}
+	opt.Env = a.Env
+	cmd := &exec.Cmd{
+		Path:       a.Path,
+		Args:       a.Args,
+		ExtraFiles: []*os.File{a.Listener}, // becomes descriptor 3
+	}
+	s, err := launch(op, cmd, programName(argv), opt)
+	// Only the child may keep the socket: when the child ends connections
+	// must be refused, and not wait in a queue that nobody serves.
+	a.Listener.Close()
+	if err != nil {
+		os.RemoveAll(a.Dir)
+		return nil, err
+	}
+	s.dir, s.socket, s.lasting = a.Dir, a.Socket, true
+	conn, err := DialUnix(ctx, a.Socket)
+	if err != nil {
+		err = s.Explain(err)
+		s.abort()
+		return nil, err
+	}
+	s.UnixConn = conn.(*net.UnixConn)
+	return s, nil
+}
+
+// Activation is what it takes to start a server by socket activation: the
+// command line and environment, and the listening socket that must become
+// descriptor 3 of the child and be closed here.
+type Activation struct {
+	Path     string
+	Args     []string
+	Env      []string
+	Listener *os.File
+	Dir      string // private folder of the socket, to be removed in the end
+	Socket   string // path of the socket
+}
+
+// PrepareActivation prepares what SocketActivation starts, for whoever starts
+// it otherwise. The path is that of the program argv[0]. Of the options Env
+// and SocketName count.
+func PrepareActivation(path string, argv []string, opt Options) (*Activation, error) {
+	op := "start command " + programName(argv) + " by socket activation"
+	env, err := activationEnv(opt)
+	if err != nil {
 		return nil, badArgument(op, err.Error())
 	}
 	// A path with a slash is neither searched for by the shell nor, being
@@ -63,28 +110,14 @@ func SocketActivation(ctx context.Context, argv []string, opt Options) (*Subproc
 		os.RemoveAll(dir)
 		return nil, failed(op, "no listening socket "+nbderr.Printable(socket), err)
 	}
-	cmd := &exec.Cmd{
-		Path:       shell,
-		Args:       append([]string{"sh", "-c", activationScript, "sh", path}, argv[1:]...),
-		ExtraFiles: []*os.File{listener}, // becomes descriptor 3
-	}
-	s, err := launch(op, cmd, programName(argv), opt)
-	// Only the child may keep the socket: when the child ends connections
-	// must be refused, and not wait in a queue that nobody serves.
-	listener.Close()
-	if err != nil {
-		os.RemoveAll(dir)
-		return nil, err
-	}
-	s.dir, s.socket, s.lasting = dir, socket, true
-	conn, err := DialUnix(ctx, socket)
-	if err != nil {
-		err = s.Explain(err)
-		s.abort()
-		return nil, err
-	}
-	s.UnixConn = conn.(*net.UnixConn)
-	return s, nil
+	return &Activation{
+		Path:     shell,
+		Args:     append([]string{"sh", "-c", activationScript, "sh", path}, argv[1:]...),
+		Env:      env,
+		Listener: listener,
+		Dir:      dir,
+		Socket:   socket,
+	}, nil
 }
 
 // activationEnv is the environment of the child but for LISTEN_PID, which the

@@ -42,15 +42,24 @@ type SSHTarget struct {
 // Local.
 func SSH(ctx context.Context, target SSHTarget, opt Options) (*Subprocess, error) {
 	op := "ssh to " + nbderr.Printable(target.Host)
-	argv, err := target.argv()
+	argv, err := target.Argv()
 	if err != nil {
-		return nil, badArgument(op, err.Error())
+		return nil, err
 	}
 	return onSocketPair(ctx, op, argv, opt)
 }
 
-// argv is the command line, the same as libnbd's but that it has no -p when
-// no port was asked for: ssh_config(5) may know a better one than 22.
+// Argv is the command line of SSH, the same as libnbd's but that it has no -p
+// when no port was asked for: ssh_config(5) may know a better one than 22. An
+// error is of kind Local.
+func (t SSHTarget) Argv() ([]string, error) {
+	argv, err := t.argv()
+	if err != nil {
+		return nil, badArgument("ssh to "+nbderr.Printable(t.Host), err.Error())
+	}
+	return argv, nil
+}
+
 func (t SSHTarget) argv() ([]string, error) {
 	argv := []string{"ssh"}
 	if t.Compress {
