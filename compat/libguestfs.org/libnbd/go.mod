@@ -1,0 +1,9 @@
+module libguestfs.org/libnbd
+
+go 1.26.0
+
+require github.com/gonbd/gonbd v0.0.0
+
+require golang.org/x/sys v0.49.0 // indirect
+
+replace github.com/gonbd/gonbd => ../../..

@@ -1,0 +1,87 @@
+package api
+
+// Options of the handshake, in option mode.
+var optionCalls = []Call{
+	{
+		Name:    "opt_go",
+		Result:  Result{Kind: ResultErr},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.4", Symbol: "LIBNBD_1.4",
+	},
+	{
+		Name:    "opt_abort",
+		Result:  Result{Kind: ResultErr},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.4", Symbol: "LIBNBD_1.4",
+	},
+	{
+		Name:    "opt_starttls",
+		Result:  Result{Kind: ResultBool},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.16", Symbol: "LIBNBD_1.16",
+	},
+	{
+		Name:    "opt_extended_headers",
+		Result:  Result{Kind: ResultBool},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.18", Symbol: "LIBNBD_1.18",
+	},
+	{
+		Name:    "opt_structured_reply",
+		Result:  Result{Kind: ResultBool},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.16", Symbol: "LIBNBD_1.16",
+	},
+	{
+		Name:    "opt_list",
+		Args:    []Arg{{Name: "list", Kind: KindCallback, Of: "list"}},
+		Result:  Result{Kind: ResultInt},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.4", Symbol: "LIBNBD_1.4",
+	},
+	{
+		Name:    "opt_info",
+		Result:  Result{Kind: ResultErr},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.4", Symbol: "LIBNBD_1.4",
+	},
+	{
+		Name:    "opt_list_meta_context",
+		Args:    []Arg{{Name: "context", Kind: KindCallback, Of: "context"}},
+		Result:  Result{Kind: ResultInt},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.6", Symbol: "LIBNBD_1.6",
+	},
+	{
+		Name:    "opt_list_meta_context_queries",
+		Args:    []Arg{{Name: "queries", Kind: KindStringList}, {Name: "context", Kind: KindCallback, Of: "context"}},
+		Result:  Result{Kind: ResultInt},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.16", Symbol: "LIBNBD_1.16",
+	},
+	{
+		Name:    "opt_set_meta_context",
+		Args:    []Arg{{Name: "context", Kind: KindCallback, Of: "context"}},
+		Result:  Result{Kind: ResultInt},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.16", Symbol: "LIBNBD_1.16",
+	},
+	{
+		Name:    "opt_set_meta_context_queries",
+		Args:    []Arg{{Name: "queries", Kind: KindStringList}, {Name: "context", Kind: KindCallback, Of: "context"}},
+		Result:  Result{Kind: ResultInt},
+		States:  Negotiating,
+		MayFail: true,
+		Since:   "1.16", Symbol: "LIBNBD_1.16",
+	},
+}

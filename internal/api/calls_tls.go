@@ -1,0 +1,96 @@
+package api
+
+// TLS.
+var tlsCalls = []Call{
+	{
+		Name:    "set_tls",
+		Args:    []Arg{{Name: "tls", Kind: KindEnum, Of: "tls"}},
+		Result:  Result{Kind: ResultErr},
+		States:  Created,
+		MayFail: true,
+		Since:   "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:   "get_tls",
+		Result: Result{Kind: ResultEnum, Of: "tls"},
+		Since:  "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:    "get_tls_negotiated",
+		Result:  Result{Kind: ResultBool},
+		States:  Negotiating | Connected | Closed,
+		MayFail: true,
+		Since:   "1.2", Symbol: "LIBNBD_1.2",
+	},
+	{
+		Name:    "set_tls_certificates",
+		Args:    []Arg{{Name: "dir", Kind: KindPath}},
+		Result:  Result{Kind: ResultErr},
+		States:  Created,
+		MayFail: true,
+		Since:   "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:    "set_tls_verify_peer",
+		Args:    []Arg{{Name: "verify", Kind: KindBool}},
+		Result:  Result{Kind: ResultErr},
+		States:  Created,
+		MayFail: true,
+		Since:   "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:   "get_tls_verify_peer",
+		Result: Result{Kind: ResultBool},
+		Since:  "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:    "set_tls_username",
+		Args:    []Arg{{Name: "username", Kind: KindString}},
+		Result:  Result{Kind: ResultErr},
+		States:  Created,
+		MayFail: true,
+		Since:   "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:    "get_tls_username",
+		Result:  Result{Kind: ResultString},
+		MayFail: true,
+		Since:   "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:    "set_tls_hostname",
+		Args:    []Arg{{Name: "hostname", Kind: KindString}},
+		Result:  Result{Kind: ResultErr},
+		States:  Created,
+		MayFail: true,
+		Since:   "1.22", Symbol: "LIBNBD_1.22",
+	},
+	{
+		Name:    "get_tls_hostname",
+		Result:  Result{Kind: ResultString},
+		MayFail: true,
+		Since:   "1.22", Symbol: "LIBNBD_1.22",
+	},
+	{
+		Name:    "set_tls_psk_file",
+		Args:    []Arg{{Name: "filename", Kind: KindPath}},
+		Result:  Result{Kind: ResultErr},
+		States:  Created,
+		MayFail: true,
+		Since:   "1.0", Symbol: "LIBNBD_1.0",
+	},
+	{
+		Name:    "set_tls_priority",
+		Args:    []Arg{{Name: "priority", Kind: KindString}},
+		Result:  Result{Kind: ResultErr},
+		States:  Created,
+		MayFail: true,
+		Since:   "1.24", Symbol: "LIBNBD_1.24",
+	},
+	{
+		Name:    "get_tls_priority",
+		Result:  Result{Kind: ResultString},
+		MayFail: true,
+		Since:   "1.24", Symbol: "LIBNBD_1.24",
+	},
+}

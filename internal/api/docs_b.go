@@ -1,0 +1,3 @@
+package api
+
+var docsB = map[string]Doc{}

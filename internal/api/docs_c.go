@@ -1,0 +1,3 @@
+package api
+
+var docsC = map[string]Doc{}

@@ -1,0 +1,148 @@
+package handle
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gonbd/gonbd/internal/nbderr"
+	"github.com/gonbd/gonbd/internal/transport"
+)
+
+const supportsVsock = true
+
+// endGrace is how long a subprocess may take to end once it was asked to; a
+// server may have much to flush.
+const endGrace = 10 * time.Second
+
+// child is a subprocess that serves the connection.
+type child struct {
+	pid int
+	dir string // a private folder to remove, if there is one
+}
+
+// startCommand starts a command that serves NBD on its standard input and
+// output, and gives our end of the socket pair.
+func startCommand(argv []string) (*child, int, error) {
+	path, err := lookPath(argv)
+	if err != nil {
+		return nil, -1, err
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, -1, fault(err.(syscall.Errno), "socketpair")
+	}
+	defer unix.Close(fds[1])
+	theirs := uintptr(fds[1])
+	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Files: []uintptr{theirs, theirs, 2}, Env: os.Environ()})
+	if err == nil {
+		err = unix.SetNonblock(fds[0], true)
+	}
+	if err != nil {
+		unix.Close(fds[0])
+		return nil, -1, cannotStart(argv, err)
+	}
+	return &child{pid: pid}, fds[0], nil
+}
+
+// startActivated starts a server that inherits a listening socket, and gives
+// the path of it.
+func startActivated(argv []string, name string) (*child, string, error) {
+	path, err := lookPath(argv)
+	if err != nil {
+		return nil, "", err
+	}
+	a, err := transport.PrepareActivation(path, argv, transport.Options{SocketName: name})
+	if err != nil {
+		return nil, "", err
+	}
+	defer a.Listener.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		os.RemoveAll(a.Dir)
+		return nil, "", cannotStart(argv, err)
+	}
+	defer null.Close()
+	// What the server prints is not the caller's own output.
+	files := []uintptr{null.Fd(), 2, 2, a.Listener.Fd()}
+	pid, err := syscall.ForkExec(a.Path, a.Args, &syscall.ProcAttr{Files: files, Env: a.Env})
+	if err != nil {
+		os.RemoveAll(a.Dir)
+		return nil, "", cannotStart(argv, err)
+	}
+	return &child{pid: pid, dir: a.Dir}, a.Socket, nil
+}
+
+func lookPath(argv []string) (string, error) {
+	if len(argv) == 0 || argv[0] == "" {
+		return "", fault(syscall.EINVAL, "the command's name is missing in argv")
+	}
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return "", cannotStart(argv, err)
+	}
+	return path, nil
+}
+
+func cannotStart(argv []string, err error) error {
+	errno, ok := nbderr.ErrnoOf(err)
+	if !ok {
+		errno = syscall.ENOENT
+	}
+	return &nbderr.Error{Kind: nbderr.Transport, Op: "start command " + nbderr.Printable(argv[0]), Errno: errno, Err: err}
+}
+
+// close asks the subprocess to end, and waits until it has.
+func (c *child) close() {
+	syscall.Kill(c.pid, syscall.SIGTERM)
+	if pidfd, err := unix.PidfdOpen(c.pid, 0); err == nil {
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		deadline := time.Now().Add(endGrace)
+		for {
+			n, err := unix.Poll(fds, int(max(0, time.Until(deadline).Milliseconds())))
+			if err == syscall.EINTR {
+				continue
+			}
+			if n == 0 {
+				syscall.Kill(c.pid, syscall.SIGKILL)
+			}
+			break
+		}
+		unix.Close(pidfd)
+	}
+	for {
+		// The caller may have reaped it already, or ignore SIGCHLD.
+		if _, err := syscall.Wait4(c.pid, nil, 0, nil); err != syscall.EINTR {
+			break
+		}
+	}
+	if c.dir != "" {
+		os.RemoveAll(c.dir)
+	}
+}
+
+func (h *Handle) killSubprocess(signum int) error {
+	if h.conn.child == nil {
+		return fault(syscall.ESRCH, "there is no subprocess")
+	}
+	if signum < 0 {
+		return fault(syscall.EINVAL, "invalid signal number: %d", signum)
+	}
+	if signum == 0 {
+		signum = int(syscall.SIGTERM)
+	}
+	if err := syscall.Kill(h.conn.child.pid, syscall.Signal(signum)); err != nil {
+		return fault(err.(syscall.Errno), "kill %d with signal %d", h.conn.child.pid, signum)
+	}
+	return nil
+}
+
+func (h *Handle) getSubprocessPid() (uint64, error) {
+	if h.conn.child == nil {
+		return 0, fault(syscall.ESRCH, "there is no subprocess")
+	}
+	return uint64(h.conn.child.pid), nil
+}
