@@ -30,6 +30,8 @@ fuzz: ## run each fuzz target for FUZZTIME, a minute by default
 
 bench: ## print reads, writes, latencies and allocations of the client
 	$(GO) test -run '^$$' -bench . -benchmem ./nbd ./nbdserver ./internal/engine
+	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench tls
 
 cross: ## build for the other systems
 	@scripts/cross

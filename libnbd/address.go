@@ -14,11 +14,13 @@ import (
 // address and a port ("127.0.0.1:10809", "[::1]:10809"), the path of a Unix
 // domain socket ("/run/nbd.sock", "unix:nbd.sock"), or "vsock:CID:PORT".
 func sockaddr(s string) ([]byte, error) {
-	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+	path, isPath := strings.CutPrefix(s, "unix:")
+	if isPath = isPath || strings.HasPrefix(s, "/"); isPath {
+		// The kernel would take the path to end there.
+		if strings.IndexByte(path, 0) > 0 {
+			return nil, badAddress("the path %q contains a NUL byte", path)
+		}
 		return handle.UnixAddress(path)
-	}
-	if strings.HasPrefix(s, "/") {
-		return handle.UnixAddress(s)
 	}
 	if v, ok := strings.CutPrefix(s, "vsock:"); ok {
 		cid, port, _ := strings.Cut(v, ":")
@@ -30,7 +32,11 @@ func sockaddr(s string) ([]byte, error) {
 	} else if ap, err := netip.ParseAddrPort(s); err == nil {
 		return handle.TCPAddress(ap), nil
 	}
+	return nil, badAddress("the address %q: expected an IP address and port, the path of a socket after \"unix:\", or \"vsock:CID:PORT\"", s)
+}
+
+func badAddress(format string, args ...any) error {
 	const call = "nbd_aio_connect"
-	return nil, &handle.Error{Call: call, Errno: syscall.EINVAL,
-		Msg: fmt.Sprintf("%s: the address %q: expected an IP address and port, the path of a socket after \"unix:\", or \"vsock:CID:PORT\": %s", call, s, handle.Strerror(syscall.EINVAL))}
+	return &handle.Error{Call: call, Errno: syscall.EINVAL,
+		Msg: call + ": " + fmt.Sprintf(format, args...) + ": " + handle.Strerror(syscall.EINVAL)}
 }

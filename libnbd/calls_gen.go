@@ -4,7 +4,7 @@ package libnbd
 
 import "runtime"
 
-// SetDebug is nbd_set_debug: .
+// SetDebug is nbd_set_debug.
 func (h *Libnbd) SetDebug(debug bool) error {
 	err := h.get().SetDebug(debug)
 	runtime.KeepAlive(h)
@@ -14,7 +14,7 @@ func (h *Libnbd) SetDebug(debug bool) error {
 	return nil
 }
 
-// GetDebug is nbd_get_debug: .
+// GetDebug is nbd_get_debug.
 func (h *Libnbd) GetDebug() (bool, error) {
 	r, err := h.get().GetDebug()
 	runtime.KeepAlive(h)
@@ -24,7 +24,7 @@ func (h *Libnbd) GetDebug() (bool, error) {
 	return r, nil
 }
 
-// SetDebugCallback is nbd_set_debug_callback: .
+// SetDebugCallback is nbd_set_debug_callback.
 func (h *Libnbd) SetDebugCallback(debug DebugCallback) error {
 	err := h.get().SetDebugCallback(toDebug(debug))
 	runtime.KeepAlive(h)
@@ -34,7 +34,7 @@ func (h *Libnbd) SetDebugCallback(debug DebugCallback) error {
 	return nil
 }
 
-// ClearDebugCallback is nbd_clear_debug_callback: .
+// ClearDebugCallback is nbd_clear_debug_callback.
 func (h *Libnbd) ClearDebugCallback() error {
 	err := h.get().ClearDebugCallback()
 	runtime.KeepAlive(h)
@@ -44,7 +44,9 @@ func (h *Libnbd) ClearDebugCallback() error {
 	return nil
 }
 
-// StatsBytesSent is nbd_stats_bytes_sent: .
+// StatsBytesSent is nbd_stats_bytes_sent.
+//
+// It is in libnbd since version 1.16.
 func (h *Libnbd) StatsBytesSent() (uint64, error) {
 	r, err := h.get().StatsBytesSent()
 	runtime.KeepAlive(h)
@@ -54,7 +56,9 @@ func (h *Libnbd) StatsBytesSent() (uint64, error) {
 	return r, nil
 }
 
-// StatsChunksSent is nbd_stats_chunks_sent: .
+// StatsChunksSent is nbd_stats_chunks_sent.
+//
+// It is in libnbd since version 1.16.
 func (h *Libnbd) StatsChunksSent() (uint64, error) {
 	r, err := h.get().StatsChunksSent()
 	runtime.KeepAlive(h)
@@ -64,7 +68,9 @@ func (h *Libnbd) StatsChunksSent() (uint64, error) {
 	return r, nil
 }
 
-// StatsBytesReceived is nbd_stats_bytes_received: .
+// StatsBytesReceived is nbd_stats_bytes_received.
+//
+// It is in libnbd since version 1.16.
 func (h *Libnbd) StatsBytesReceived() (uint64, error) {
 	r, err := h.get().StatsBytesReceived()
 	runtime.KeepAlive(h)
@@ -74,7 +80,9 @@ func (h *Libnbd) StatsBytesReceived() (uint64, error) {
 	return r, nil
 }
 
-// StatsChunksReceived is nbd_stats_chunks_received: .
+// StatsChunksReceived is nbd_stats_chunks_received.
+//
+// It is in libnbd since version 1.16.
 func (h *Libnbd) StatsChunksReceived() (uint64, error) {
 	r, err := h.get().StatsChunksReceived()
 	runtime.KeepAlive(h)
@@ -84,7 +92,7 @@ func (h *Libnbd) StatsChunksReceived() (uint64, error) {
 	return r, nil
 }
 
-// SetHandleName is nbd_set_handle_name: .
+// SetHandleName is nbd_set_handle_name.
 func (h *Libnbd) SetHandleName(handle_name string) error {
 	err := h.get().SetHandleName(handle_name)
 	runtime.KeepAlive(h)
@@ -94,7 +102,7 @@ func (h *Libnbd) SetHandleName(handle_name string) error {
 	return nil
 }
 
-// GetHandleName is nbd_get_handle_name: .
+// GetHandleName is nbd_get_handle_name.
 func (h *Libnbd) GetHandleName() (*string, error) {
 	r, err := h.get().GetHandleName()
 	runtime.KeepAlive(h)
@@ -104,7 +112,9 @@ func (h *Libnbd) GetHandleName() (*string, error) {
 	return &r, nil
 }
 
-// SetPrivateData is nbd_set_private_data: .
+// SetPrivateData is nbd_set_private_data.
+//
+// It is in libnbd since version 1.8.
 func (h *Libnbd) SetPrivateData(private_data uint) (uint, error) {
 	r, err := h.get().SetPrivateData(uintptr(private_data))
 	runtime.KeepAlive(h)
@@ -114,7 +124,9 @@ func (h *Libnbd) SetPrivateData(private_data uint) (uint, error) {
 	return uint(r), nil
 }
 
-// GetPrivateData is nbd_get_private_data: .
+// GetPrivateData is nbd_get_private_data.
+//
+// It is in libnbd since version 1.8.
 func (h *Libnbd) GetPrivateData() (uint, error) {
 	r, err := h.get().GetPrivateData()
 	runtime.KeepAlive(h)
@@ -124,8 +136,13 @@ func (h *Libnbd) GetPrivateData() (uint, error) {
 	return uint(r), nil
 }
 
-// GetHandleSize is nbd_get_handle_size: .
+// GetHandleSize is nbd_get_handle_size.
+//
+// It may be called from a callback. It is in libnbd since version 1.24.
 func (h *Libnbd) GetHandleSize() (uint, error) {
+	if h.isClosed() {
+		return 0, failure("get_handle_size", errClosed("nbd_get_handle_size"))
+	}
 	r, err := h.get().GetHandleSize()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -134,7 +151,9 @@ func (h *Libnbd) GetHandleSize() (uint, error) {
 	return uint(r), nil
 }
 
-// SetExportName is nbd_set_export_name: .
+// SetExportName is nbd_set_export_name.
+//
+// The handle must be newly created, or negotiating.
 func (h *Libnbd) SetExportName(export_name string) error {
 	err := h.get().SetExportName(export_name)
 	runtime.KeepAlive(h)
@@ -144,7 +163,7 @@ func (h *Libnbd) SetExportName(export_name string) error {
 	return nil
 }
 
-// GetExportName is nbd_get_export_name: .
+// GetExportName is nbd_get_export_name.
 func (h *Libnbd) GetExportName() (*string, error) {
 	r, err := h.get().GetExportName()
 	runtime.KeepAlive(h)
@@ -154,7 +173,10 @@ func (h *Libnbd) GetExportName() (*string, error) {
 	return &r, nil
 }
 
-// SetRequestBlockSize is nbd_set_request_block_size: .
+// SetRequestBlockSize is nbd_set_request_block_size.
+//
+// The handle must be newly created, or negotiating. It is in libnbd since
+// version 1.12.
 func (h *Libnbd) SetRequestBlockSize(request bool) error {
 	err := h.get().SetRequestBlockSize(request)
 	runtime.KeepAlive(h)
@@ -164,7 +186,9 @@ func (h *Libnbd) SetRequestBlockSize(request bool) error {
 	return nil
 }
 
-// GetRequestBlockSize is nbd_get_request_block_size: .
+// GetRequestBlockSize is nbd_get_request_block_size.
+//
+// It is in libnbd since version 1.12.
 func (h *Libnbd) GetRequestBlockSize() (bool, error) {
 	r, err := h.get().GetRequestBlockSize()
 	runtime.KeepAlive(h)
@@ -174,7 +198,10 @@ func (h *Libnbd) GetRequestBlockSize() (bool, error) {
 	return r, nil
 }
 
-// SetFullInfo is nbd_set_full_info: .
+// SetFullInfo is nbd_set_full_info.
+//
+// The handle must be newly created, or negotiating. It is in libnbd since
+// version 1.4.
 func (h *Libnbd) SetFullInfo(request bool) error {
 	err := h.get().SetFullInfo(request)
 	runtime.KeepAlive(h)
@@ -184,7 +211,9 @@ func (h *Libnbd) SetFullInfo(request bool) error {
 	return nil
 }
 
-// GetFullInfo is nbd_get_full_info: .
+// GetFullInfo is nbd_get_full_info.
+//
+// It is in libnbd since version 1.4.
 func (h *Libnbd) GetFullInfo() (bool, error) {
 	r, err := h.get().GetFullInfo()
 	runtime.KeepAlive(h)
@@ -194,7 +223,10 @@ func (h *Libnbd) GetFullInfo() (bool, error) {
 	return r, nil
 }
 
-// GetCanonicalExportName is nbd_get_canonical_export_name: .
+// GetCanonicalExportName is nbd_get_canonical_export_name.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.4.
 func (h *Libnbd) GetCanonicalExportName() (*string, error) {
 	r, err := h.get().GetCanonicalExportName()
 	runtime.KeepAlive(h)
@@ -204,7 +236,10 @@ func (h *Libnbd) GetCanonicalExportName() (*string, error) {
 	return &r, nil
 }
 
-// GetExportDescription is nbd_get_export_description: .
+// GetExportDescription is nbd_get_export_description.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.4.
 func (h *Libnbd) GetExportDescription() (*string, error) {
 	r, err := h.get().GetExportDescription()
 	runtime.KeepAlive(h)
@@ -214,7 +249,9 @@ func (h *Libnbd) GetExportDescription() (*string, error) {
 	return &r, nil
 }
 
-// SetTls is nbd_set_tls: .
+// SetTls is nbd_set_tls.
+//
+// The handle must be newly created.
 func (h *Libnbd) SetTls(tls Tls) error {
 	err := h.get().SetTls(int(tls))
 	runtime.KeepAlive(h)
@@ -224,7 +261,7 @@ func (h *Libnbd) SetTls(tls Tls) error {
 	return nil
 }
 
-// GetTls is nbd_get_tls: .
+// GetTls is nbd_get_tls.
 func (h *Libnbd) GetTls() (Tls, error) {
 	r, err := h.get().GetTls()
 	runtime.KeepAlive(h)
@@ -234,7 +271,10 @@ func (h *Libnbd) GetTls() (Tls, error) {
 	return Tls(r), nil
 }
 
-// GetTlsNegotiated is nbd_get_tls_negotiated: .
+// GetTlsNegotiated is nbd_get_tls_negotiated.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.2.
 func (h *Libnbd) GetTlsNegotiated() (bool, error) {
 	r, err := h.get().GetTlsNegotiated()
 	runtime.KeepAlive(h)
@@ -244,7 +284,9 @@ func (h *Libnbd) GetTlsNegotiated() (bool, error) {
 	return r, nil
 }
 
-// SetTlsCertificates is nbd_set_tls_certificates: .
+// SetTlsCertificates is nbd_set_tls_certificates.
+//
+// The handle must be newly created.
 func (h *Libnbd) SetTlsCertificates(dir string) error {
 	err := h.get().SetTlsCertificates(dir)
 	runtime.KeepAlive(h)
@@ -254,7 +296,9 @@ func (h *Libnbd) SetTlsCertificates(dir string) error {
 	return nil
 }
 
-// SetTlsVerifyPeer is nbd_set_tls_verify_peer: .
+// SetTlsVerifyPeer is nbd_set_tls_verify_peer.
+//
+// The handle must be newly created.
 func (h *Libnbd) SetTlsVerifyPeer(verify bool) error {
 	err := h.get().SetTlsVerifyPeer(verify)
 	runtime.KeepAlive(h)
@@ -264,7 +308,7 @@ func (h *Libnbd) SetTlsVerifyPeer(verify bool) error {
 	return nil
 }
 
-// GetTlsVerifyPeer is nbd_get_tls_verify_peer: .
+// GetTlsVerifyPeer is nbd_get_tls_verify_peer.
 func (h *Libnbd) GetTlsVerifyPeer() (bool, error) {
 	r, err := h.get().GetTlsVerifyPeer()
 	runtime.KeepAlive(h)
@@ -274,7 +318,9 @@ func (h *Libnbd) GetTlsVerifyPeer() (bool, error) {
 	return r, nil
 }
 
-// SetTlsUsername is nbd_set_tls_username: .
+// SetTlsUsername is nbd_set_tls_username.
+//
+// The handle must be newly created.
 func (h *Libnbd) SetTlsUsername(username string) error {
 	err := h.get().SetTlsUsername(username)
 	runtime.KeepAlive(h)
@@ -284,7 +330,7 @@ func (h *Libnbd) SetTlsUsername(username string) error {
 	return nil
 }
 
-// GetTlsUsername is nbd_get_tls_username: .
+// GetTlsUsername is nbd_get_tls_username.
 func (h *Libnbd) GetTlsUsername() (*string, error) {
 	r, err := h.get().GetTlsUsername()
 	runtime.KeepAlive(h)
@@ -294,7 +340,9 @@ func (h *Libnbd) GetTlsUsername() (*string, error) {
 	return &r, nil
 }
 
-// SetTlsHostname is nbd_set_tls_hostname: .
+// SetTlsHostname is nbd_set_tls_hostname.
+//
+// The handle must be newly created. It is in libnbd since version 1.22.
 func (h *Libnbd) SetTlsHostname(hostname string) error {
 	err := h.get().SetTlsHostname(hostname)
 	runtime.KeepAlive(h)
@@ -304,7 +352,9 @@ func (h *Libnbd) SetTlsHostname(hostname string) error {
 	return nil
 }
 
-// GetTlsHostname is nbd_get_tls_hostname: .
+// GetTlsHostname is nbd_get_tls_hostname.
+//
+// It is in libnbd since version 1.22.
 func (h *Libnbd) GetTlsHostname() (*string, error) {
 	r, err := h.get().GetTlsHostname()
 	runtime.KeepAlive(h)
@@ -314,7 +364,9 @@ func (h *Libnbd) GetTlsHostname() (*string, error) {
 	return &r, nil
 }
 
-// SetTlsPskFile is nbd_set_tls_psk_file: .
+// SetTlsPskFile is nbd_set_tls_psk_file.
+//
+// The handle must be newly created.
 func (h *Libnbd) SetTlsPskFile(filename string) error {
 	err := h.get().SetTlsPskFile(filename)
 	runtime.KeepAlive(h)
@@ -324,7 +376,9 @@ func (h *Libnbd) SetTlsPskFile(filename string) error {
 	return nil
 }
 
-// SetTlsPriority is nbd_set_tls_priority: .
+// SetTlsPriority is nbd_set_tls_priority.
+//
+// The handle must be newly created. It is in libnbd since version 1.24.
 func (h *Libnbd) SetTlsPriority(priority string) error {
 	err := h.get().SetTlsPriority(priority)
 	runtime.KeepAlive(h)
@@ -334,7 +388,9 @@ func (h *Libnbd) SetTlsPriority(priority string) error {
 	return nil
 }
 
-// GetTlsPriority is nbd_get_tls_priority: .
+// GetTlsPriority is nbd_get_tls_priority.
+//
+// It is in libnbd since version 1.24.
 func (h *Libnbd) GetTlsPriority() (*string, error) {
 	r, err := h.get().GetTlsPriority()
 	runtime.KeepAlive(h)
@@ -344,7 +400,9 @@ func (h *Libnbd) GetTlsPriority() (*string, error) {
 	return &r, nil
 }
 
-// SetRequestExtendedHeaders is nbd_set_request_extended_headers: .
+// SetRequestExtendedHeaders is nbd_set_request_extended_headers.
+//
+// The handle must be newly created. It is in libnbd since version 1.18.
 func (h *Libnbd) SetRequestExtendedHeaders(request bool) error {
 	err := h.get().SetRequestExtendedHeaders(request)
 	runtime.KeepAlive(h)
@@ -354,7 +412,9 @@ func (h *Libnbd) SetRequestExtendedHeaders(request bool) error {
 	return nil
 }
 
-// GetRequestExtendedHeaders is nbd_get_request_extended_headers: .
+// GetRequestExtendedHeaders is nbd_get_request_extended_headers.
+//
+// It is in libnbd since version 1.18.
 func (h *Libnbd) GetRequestExtendedHeaders() (bool, error) {
 	r, err := h.get().GetRequestExtendedHeaders()
 	runtime.KeepAlive(h)
@@ -364,7 +424,10 @@ func (h *Libnbd) GetRequestExtendedHeaders() (bool, error) {
 	return r, nil
 }
 
-// GetExtendedHeadersNegotiated is nbd_get_extended_headers_negotiated: .
+// GetExtendedHeadersNegotiated is nbd_get_extended_headers_negotiated.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.18.
 func (h *Libnbd) GetExtendedHeadersNegotiated() (bool, error) {
 	r, err := h.get().GetExtendedHeadersNegotiated()
 	runtime.KeepAlive(h)
@@ -374,7 +437,9 @@ func (h *Libnbd) GetExtendedHeadersNegotiated() (bool, error) {
 	return r, nil
 }
 
-// SetRequestStructuredReplies is nbd_set_request_structured_replies: .
+// SetRequestStructuredReplies is nbd_set_request_structured_replies.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) SetRequestStructuredReplies(request bool) error {
 	err := h.get().SetRequestStructuredReplies(request)
 	runtime.KeepAlive(h)
@@ -384,7 +449,9 @@ func (h *Libnbd) SetRequestStructuredReplies(request bool) error {
 	return nil
 }
 
-// GetRequestStructuredReplies is nbd_get_request_structured_replies: .
+// GetRequestStructuredReplies is nbd_get_request_structured_replies.
+//
+// It is in libnbd since version 1.2.
 func (h *Libnbd) GetRequestStructuredReplies() (bool, error) {
 	r, err := h.get().GetRequestStructuredReplies()
 	runtime.KeepAlive(h)
@@ -394,7 +461,10 @@ func (h *Libnbd) GetRequestStructuredReplies() (bool, error) {
 	return r, nil
 }
 
-// GetStructuredRepliesNegotiated is nbd_get_structured_replies_negotiated: .
+// GetStructuredRepliesNegotiated is nbd_get_structured_replies_negotiated.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.2.
 func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
 	r, err := h.get().GetStructuredRepliesNegotiated()
 	runtime.KeepAlive(h)
@@ -404,7 +474,10 @@ func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
 	return r, nil
 }
 
-// SetRequestMetaContext is nbd_set_request_meta_context: .
+// SetRequestMetaContext is nbd_set_request_meta_context.
+//
+// The handle must be newly created, or negotiating. It is in libnbd since
+// version 1.16.
 func (h *Libnbd) SetRequestMetaContext(request bool) error {
 	err := h.get().SetRequestMetaContext(request)
 	runtime.KeepAlive(h)
@@ -414,7 +487,9 @@ func (h *Libnbd) SetRequestMetaContext(request bool) error {
 	return nil
 }
 
-// GetRequestMetaContext is nbd_get_request_meta_context: .
+// GetRequestMetaContext is nbd_get_request_meta_context.
+//
+// It is in libnbd since version 1.16.
 func (h *Libnbd) GetRequestMetaContext() (bool, error) {
 	r, err := h.get().GetRequestMetaContext()
 	runtime.KeepAlive(h)
@@ -424,7 +499,9 @@ func (h *Libnbd) GetRequestMetaContext() (bool, error) {
 	return r, nil
 }
 
-// SetHandshakeFlags is nbd_set_handshake_flags: .
+// SetHandshakeFlags is nbd_set_handshake_flags.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) SetHandshakeFlags(flags HandshakeFlag) error {
 	err := h.get().SetHandshakeFlags(uint32(flags))
 	runtime.KeepAlive(h)
@@ -434,7 +511,9 @@ func (h *Libnbd) SetHandshakeFlags(flags HandshakeFlag) error {
 	return nil
 }
 
-// GetHandshakeFlags is nbd_get_handshake_flags: .
+// GetHandshakeFlags is nbd_get_handshake_flags.
+//
+// It is in libnbd since version 1.2.
 func (h *Libnbd) GetHandshakeFlags() (HandshakeFlag, error) {
 	r, err := h.get().GetHandshakeFlags()
 	runtime.KeepAlive(h)
@@ -444,7 +523,9 @@ func (h *Libnbd) GetHandshakeFlags() (HandshakeFlag, error) {
 	return HandshakeFlag(r), nil
 }
 
-// SetPreadInitialize is nbd_set_pread_initialize: .
+// SetPreadInitialize is nbd_set_pread_initialize.
+//
+// It is in libnbd since version 1.12.
 func (h *Libnbd) SetPreadInitialize(request bool) error {
 	err := h.get().SetPreadInitialize(request)
 	runtime.KeepAlive(h)
@@ -454,7 +535,9 @@ func (h *Libnbd) SetPreadInitialize(request bool) error {
 	return nil
 }
 
-// GetPreadInitialize is nbd_get_pread_initialize: .
+// GetPreadInitialize is nbd_get_pread_initialize.
+//
+// It is in libnbd since version 1.12.
 func (h *Libnbd) GetPreadInitialize() (bool, error) {
 	r, err := h.get().GetPreadInitialize()
 	runtime.KeepAlive(h)
@@ -464,7 +547,9 @@ func (h *Libnbd) GetPreadInitialize() (bool, error) {
 	return r, nil
 }
 
-// SetStrictMode is nbd_set_strict_mode: .
+// SetStrictMode is nbd_set_strict_mode.
+//
+// It is in libnbd since version 1.6.
 func (h *Libnbd) SetStrictMode(flags Strict) error {
 	err := h.get().SetStrictMode(uint32(flags))
 	runtime.KeepAlive(h)
@@ -474,7 +559,9 @@ func (h *Libnbd) SetStrictMode(flags Strict) error {
 	return nil
 }
 
-// GetStrictMode is nbd_get_strict_mode: .
+// GetStrictMode is nbd_get_strict_mode.
+//
+// It is in libnbd since version 1.6.
 func (h *Libnbd) GetStrictMode() (Strict, error) {
 	r, err := h.get().GetStrictMode()
 	runtime.KeepAlive(h)
@@ -484,7 +571,9 @@ func (h *Libnbd) GetStrictMode() (Strict, error) {
 	return Strict(r), nil
 }
 
-// SetOptMode is nbd_set_opt_mode: .
+// SetOptMode is nbd_set_opt_mode.
+//
+// The handle must be newly created. It is in libnbd since version 1.4.
 func (h *Libnbd) SetOptMode(enable bool) error {
 	err := h.get().SetOptMode(enable)
 	runtime.KeepAlive(h)
@@ -494,7 +583,9 @@ func (h *Libnbd) SetOptMode(enable bool) error {
 	return nil
 }
 
-// GetOptMode is nbd_get_opt_mode: .
+// GetOptMode is nbd_get_opt_mode.
+//
+// It is in libnbd since version 1.4.
 func (h *Libnbd) GetOptMode() (bool, error) {
 	r, err := h.get().GetOptMode()
 	runtime.KeepAlive(h)
@@ -504,7 +595,9 @@ func (h *Libnbd) GetOptMode() (bool, error) {
 	return r, nil
 }
 
-// OptGo is nbd_opt_go: .
+// OptGo is nbd_opt_go.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) OptGo() error {
 	err := h.get().OptGo()
 	runtime.KeepAlive(h)
@@ -514,7 +607,9 @@ func (h *Libnbd) OptGo() error {
 	return nil
 }
 
-// OptAbort is nbd_opt_abort: .
+// OptAbort is nbd_opt_abort.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) OptAbort() error {
 	err := h.get().OptAbort()
 	runtime.KeepAlive(h)
@@ -524,7 +619,9 @@ func (h *Libnbd) OptAbort() error {
 	return nil
 }
 
-// OptStarttls is nbd_opt_starttls: .
+// OptStarttls is nbd_opt_starttls.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) OptStarttls() (bool, error) {
 	r, err := h.get().OptStarttls()
 	runtime.KeepAlive(h)
@@ -534,7 +631,9 @@ func (h *Libnbd) OptStarttls() (bool, error) {
 	return r, nil
 }
 
-// OptExtendedHeaders is nbd_opt_extended_headers: .
+// OptExtendedHeaders is nbd_opt_extended_headers.
+//
+// The handle must be negotiating. It is in libnbd since version 1.18.
 func (h *Libnbd) OptExtendedHeaders() (bool, error) {
 	r, err := h.get().OptExtendedHeaders()
 	runtime.KeepAlive(h)
@@ -544,7 +643,9 @@ func (h *Libnbd) OptExtendedHeaders() (bool, error) {
 	return r, nil
 }
 
-// OptStructuredReply is nbd_opt_structured_reply: .
+// OptStructuredReply is nbd_opt_structured_reply.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) OptStructuredReply() (bool, error) {
 	r, err := h.get().OptStructuredReply()
 	runtime.KeepAlive(h)
@@ -554,7 +655,9 @@ func (h *Libnbd) OptStructuredReply() (bool, error) {
 	return r, nil
 }
 
-// OptList is nbd_opt_list: .
+// OptList is nbd_opt_list.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) OptList(list ListCallback) (uint, error) {
 	r, err := h.get().OptList(toList(list))
 	runtime.KeepAlive(h)
@@ -564,7 +667,9 @@ func (h *Libnbd) OptList(list ListCallback) (uint, error) {
 	return uint(r), nil
 }
 
-// OptInfo is nbd_opt_info: .
+// OptInfo is nbd_opt_info.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) OptInfo() error {
 	err := h.get().OptInfo()
 	runtime.KeepAlive(h)
@@ -574,7 +679,9 @@ func (h *Libnbd) OptInfo() error {
 	return nil
 }
 
-// OptListMetaContext is nbd_opt_list_meta_context: .
+// OptListMetaContext is nbd_opt_list_meta_context.
+//
+// The handle must be negotiating. It is in libnbd since version 1.6.
 func (h *Libnbd) OptListMetaContext(context ContextCallback) (uint, error) {
 	r, err := h.get().OptListMetaContext(toContext(context))
 	runtime.KeepAlive(h)
@@ -584,7 +691,9 @@ func (h *Libnbd) OptListMetaContext(context ContextCallback) (uint, error) {
 	return uint(r), nil
 }
 
-// OptListMetaContextQueries is nbd_opt_list_meta_context_queries: .
+// OptListMetaContextQueries is nbd_opt_list_meta_context_queries.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) OptListMetaContextQueries(queries []string, context ContextCallback) (uint, error) {
 	r, err := h.get().OptListMetaContextQueries(queries, toContext(context))
 	runtime.KeepAlive(h)
@@ -594,7 +703,9 @@ func (h *Libnbd) OptListMetaContextQueries(queries []string, context ContextCall
 	return uint(r), nil
 }
 
-// OptSetMetaContext is nbd_opt_set_meta_context: .
+// OptSetMetaContext is nbd_opt_set_meta_context.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) OptSetMetaContext(context ContextCallback) (uint, error) {
 	r, err := h.get().OptSetMetaContext(toContext(context))
 	runtime.KeepAlive(h)
@@ -604,7 +715,9 @@ func (h *Libnbd) OptSetMetaContext(context ContextCallback) (uint, error) {
 	return uint(r), nil
 }
 
-// OptSetMetaContextQueries is nbd_opt_set_meta_context_queries: .
+// OptSetMetaContextQueries is nbd_opt_set_meta_context_queries.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) OptSetMetaContextQueries(queries []string, context ContextCallback) (uint, error) {
 	r, err := h.get().OptSetMetaContextQueries(queries, toContext(context))
 	runtime.KeepAlive(h)
@@ -614,7 +727,9 @@ func (h *Libnbd) OptSetMetaContextQueries(queries []string, context ContextCallb
 	return uint(r), nil
 }
 
-// AddMetaContext is nbd_add_meta_context: .
+// AddMetaContext is nbd_add_meta_context.
+//
+// The handle must be newly created, or negotiating.
 func (h *Libnbd) AddMetaContext(name string) error {
 	err := h.get().AddMetaContext(name)
 	runtime.KeepAlive(h)
@@ -624,7 +739,9 @@ func (h *Libnbd) AddMetaContext(name string) error {
 	return nil
 }
 
-// GetNrMetaContexts is nbd_get_nr_meta_contexts: .
+// GetNrMetaContexts is nbd_get_nr_meta_contexts.
+//
+// It is in libnbd since version 1.6.
 func (h *Libnbd) GetNrMetaContexts() (uint, error) {
 	r, err := h.get().GetNrMetaContexts()
 	runtime.KeepAlive(h)
@@ -634,7 +751,9 @@ func (h *Libnbd) GetNrMetaContexts() (uint, error) {
 	return uint(r), nil
 }
 
-// GetMetaContext is nbd_get_meta_context: .
+// GetMetaContext is nbd_get_meta_context.
+//
+// It is in libnbd since version 1.6.
 func (h *Libnbd) GetMetaContext(i int) (*string, error) {
 	if i < 0 {
 		return nil, failure("get_meta_context", negative("nbd_get_meta_context", "i", i))
@@ -647,7 +766,10 @@ func (h *Libnbd) GetMetaContext(i int) (*string, error) {
 	return &r, nil
 }
 
-// ClearMetaContexts is nbd_clear_meta_contexts: .
+// ClearMetaContexts is nbd_clear_meta_contexts.
+//
+// The handle must be newly created, or negotiating. It is in libnbd since
+// version 1.6.
 func (h *Libnbd) ClearMetaContexts() error {
 	err := h.get().ClearMetaContexts()
 	runtime.KeepAlive(h)
@@ -657,7 +779,9 @@ func (h *Libnbd) ClearMetaContexts() error {
 	return nil
 }
 
-// SetUriAllowTransports is nbd_set_uri_allow_transports: .
+// SetUriAllowTransports is nbd_set_uri_allow_transports.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) SetUriAllowTransports(mask AllowTransport) error {
 	err := h.get().SetUriAllowTransports(uint32(mask))
 	runtime.KeepAlive(h)
@@ -667,7 +791,9 @@ func (h *Libnbd) SetUriAllowTransports(mask AllowTransport) error {
 	return nil
 }
 
-// SetUriAllowTls is nbd_set_uri_allow_tls: .
+// SetUriAllowTls is nbd_set_uri_allow_tls.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) SetUriAllowTls(tls Tls) error {
 	err := h.get().SetUriAllowTls(int(tls))
 	runtime.KeepAlive(h)
@@ -677,7 +803,9 @@ func (h *Libnbd) SetUriAllowTls(tls Tls) error {
 	return nil
 }
 
-// SetUriAllowTlsPriority is nbd_set_uri_allow_tls_priority: .
+// SetUriAllowTlsPriority is nbd_set_uri_allow_tls_priority.
+//
+// The handle must be newly created. It is in libnbd since version 1.24.
 func (h *Libnbd) SetUriAllowTlsPriority(allow bool) error {
 	err := h.get().SetUriAllowTlsPriority(allow)
 	runtime.KeepAlive(h)
@@ -687,7 +815,9 @@ func (h *Libnbd) SetUriAllowTlsPriority(allow bool) error {
 	return nil
 }
 
-// SetUriAllowLocalFile is nbd_set_uri_allow_local_file: .
+// SetUriAllowLocalFile is nbd_set_uri_allow_local_file.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) SetUriAllowLocalFile(allow bool) error {
 	err := h.get().SetUriAllowLocalFile(allow)
 	runtime.KeepAlive(h)
@@ -697,7 +827,9 @@ func (h *Libnbd) SetUriAllowLocalFile(allow bool) error {
 	return nil
 }
 
-// ConnectUri is nbd_connect_uri: .
+// ConnectUri is nbd_connect_uri.
+//
+// The handle must be newly created.
 func (h *Libnbd) ConnectUri(uri string) error {
 	err := h.get().ConnectUri(uri)
 	runtime.KeepAlive(h)
@@ -707,7 +839,9 @@ func (h *Libnbd) ConnectUri(uri string) error {
 	return nil
 }
 
-// ConnectUnix is nbd_connect_unix: .
+// ConnectUnix is nbd_connect_unix.
+//
+// The handle must be newly created.
 func (h *Libnbd) ConnectUnix(unixsocket string) error {
 	err := h.get().ConnectUnix(unixsocket)
 	runtime.KeepAlive(h)
@@ -717,7 +851,9 @@ func (h *Libnbd) ConnectUnix(unixsocket string) error {
 	return nil
 }
 
-// ConnectVsock is nbd_connect_vsock: .
+// ConnectVsock is nbd_connect_vsock.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) ConnectVsock(cid uint32, port uint32) error {
 	err := h.get().ConnectVsock(cid, port)
 	runtime.KeepAlive(h)
@@ -727,7 +863,9 @@ func (h *Libnbd) ConnectVsock(cid uint32, port uint32) error {
 	return nil
 }
 
-// ConnectTcp is nbd_connect_tcp: .
+// ConnectTcp is nbd_connect_tcp.
+//
+// The handle must be newly created.
 func (h *Libnbd) ConnectTcp(hostname string, port string) error {
 	err := h.get().ConnectTcp(hostname, port)
 	runtime.KeepAlive(h)
@@ -737,7 +875,9 @@ func (h *Libnbd) ConnectTcp(hostname string, port string) error {
 	return nil
 }
 
-// ConnectSocket is nbd_connect_socket: .
+// ConnectSocket is nbd_connect_socket.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) ConnectSocket(sock int) error {
 	err := h.get().ConnectSocket(sock)
 	runtime.KeepAlive(h)
@@ -747,7 +887,9 @@ func (h *Libnbd) ConnectSocket(sock int) error {
 	return nil
 }
 
-// ConnectCommand is nbd_connect_command: .
+// ConnectCommand is nbd_connect_command.
+//
+// The handle must be newly created.
 func (h *Libnbd) ConnectCommand(argv []string) error {
 	err := h.get().ConnectCommand(argv)
 	runtime.KeepAlive(h)
@@ -757,7 +899,9 @@ func (h *Libnbd) ConnectCommand(argv []string) error {
 	return nil
 }
 
-// ConnectSystemdSocketActivation is nbd_connect_systemd_socket_activation: .
+// ConnectSystemdSocketActivation is nbd_connect_systemd_socket_activation.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) ConnectSystemdSocketActivation(argv []string) error {
 	err := h.get().ConnectSystemdSocketActivation(argv)
 	runtime.KeepAlive(h)
@@ -767,7 +911,9 @@ func (h *Libnbd) ConnectSystemdSocketActivation(argv []string) error {
 	return nil
 }
 
-// SetSocketActivationName is nbd_set_socket_activation_name: .
+// SetSocketActivationName is nbd_set_socket_activation_name.
+//
+// The handle must be newly created. It is in libnbd since version 1.16.
 func (h *Libnbd) SetSocketActivationName(socket_name string) error {
 	err := h.get().SetSocketActivationName(socket_name)
 	runtime.KeepAlive(h)
@@ -777,7 +923,9 @@ func (h *Libnbd) SetSocketActivationName(socket_name string) error {
 	return nil
 }
 
-// GetSocketActivationName is nbd_get_socket_activation_name: .
+// GetSocketActivationName is nbd_get_socket_activation_name.
+//
+// It is in libnbd since version 1.16.
 func (h *Libnbd) GetSocketActivationName() (*string, error) {
 	r, err := h.get().GetSocketActivationName()
 	runtime.KeepAlive(h)
@@ -787,7 +935,10 @@ func (h *Libnbd) GetSocketActivationName() (*string, error) {
 	return &r, nil
 }
 
-// IsReadOnly is nbd_is_read_only: .
+// IsReadOnly is nbd_is_read_only.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) IsReadOnly() (bool, error) {
 	r, err := h.get().IsReadOnly()
 	runtime.KeepAlive(h)
@@ -797,7 +948,10 @@ func (h *Libnbd) IsReadOnly() (bool, error) {
 	return r, nil
 }
 
-// CanFlush is nbd_can_flush: .
+// CanFlush is nbd_can_flush.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanFlush() (bool, error) {
 	r, err := h.get().CanFlush()
 	runtime.KeepAlive(h)
@@ -807,7 +961,10 @@ func (h *Libnbd) CanFlush() (bool, error) {
 	return r, nil
 }
 
-// CanFua is nbd_can_fua: .
+// CanFua is nbd_can_fua.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanFua() (bool, error) {
 	r, err := h.get().CanFua()
 	runtime.KeepAlive(h)
@@ -817,7 +974,10 @@ func (h *Libnbd) CanFua() (bool, error) {
 	return r, nil
 }
 
-// IsRotational is nbd_is_rotational: .
+// IsRotational is nbd_is_rotational.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) IsRotational() (bool, error) {
 	r, err := h.get().IsRotational()
 	runtime.KeepAlive(h)
@@ -827,7 +987,10 @@ func (h *Libnbd) IsRotational() (bool, error) {
 	return r, nil
 }
 
-// CanTrim is nbd_can_trim: .
+// CanTrim is nbd_can_trim.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanTrim() (bool, error) {
 	r, err := h.get().CanTrim()
 	runtime.KeepAlive(h)
@@ -837,7 +1000,10 @@ func (h *Libnbd) CanTrim() (bool, error) {
 	return r, nil
 }
 
-// CanZero is nbd_can_zero: .
+// CanZero is nbd_can_zero.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanZero() (bool, error) {
 	r, err := h.get().CanZero()
 	runtime.KeepAlive(h)
@@ -847,7 +1013,10 @@ func (h *Libnbd) CanZero() (bool, error) {
 	return r, nil
 }
 
-// CanFastZero is nbd_can_fast_zero: .
+// CanFastZero is nbd_can_fast_zero.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.2.
 func (h *Libnbd) CanFastZero() (bool, error) {
 	r, err := h.get().CanFastZero()
 	runtime.KeepAlive(h)
@@ -857,7 +1026,10 @@ func (h *Libnbd) CanFastZero() (bool, error) {
 	return r, nil
 }
 
-// CanBlockStatusPayload is nbd_can_block_status_payload: .
+// CanBlockStatusPayload is nbd_can_block_status_payload.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.18.
 func (h *Libnbd) CanBlockStatusPayload() (bool, error) {
 	r, err := h.get().CanBlockStatusPayload()
 	runtime.KeepAlive(h)
@@ -867,7 +1039,10 @@ func (h *Libnbd) CanBlockStatusPayload() (bool, error) {
 	return r, nil
 }
 
-// CanDf is nbd_can_df: .
+// CanDf is nbd_can_df.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanDf() (bool, error) {
 	r, err := h.get().CanDf()
 	runtime.KeepAlive(h)
@@ -877,7 +1052,10 @@ func (h *Libnbd) CanDf() (bool, error) {
 	return r, nil
 }
 
-// CanMultiConn is nbd_can_multi_conn: .
+// CanMultiConn is nbd_can_multi_conn.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanMultiConn() (bool, error) {
 	r, err := h.get().CanMultiConn()
 	runtime.KeepAlive(h)
@@ -887,7 +1065,10 @@ func (h *Libnbd) CanMultiConn() (bool, error) {
 	return r, nil
 }
 
-// CanCache is nbd_can_cache: .
+// CanCache is nbd_can_cache.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanCache() (bool, error) {
 	r, err := h.get().CanCache()
 	runtime.KeepAlive(h)
@@ -897,7 +1078,10 @@ func (h *Libnbd) CanCache() (bool, error) {
 	return r, nil
 }
 
-// CanMetaContext is nbd_can_meta_context: .
+// CanMetaContext is nbd_can_meta_context.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) CanMetaContext(metacontext string) (bool, error) {
 	r, err := h.get().CanMetaContext(metacontext)
 	runtime.KeepAlive(h)
@@ -907,7 +1091,10 @@ func (h *Libnbd) CanMetaContext(metacontext string) (bool, error) {
 	return r, nil
 }
 
-// GetProtocol is nbd_get_protocol: .
+// GetProtocol is nbd_get_protocol.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.2.
 func (h *Libnbd) GetProtocol() (*string, error) {
 	r, err := h.get().GetProtocol()
 	runtime.KeepAlive(h)
@@ -917,7 +1104,10 @@ func (h *Libnbd) GetProtocol() (*string, error) {
 	return &r, nil
 }
 
-// GetSize is nbd_get_size: .
+// GetSize is nbd_get_size.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down.
 func (h *Libnbd) GetSize() (uint64, error) {
 	r, err := h.get().GetSize()
 	runtime.KeepAlive(h)
@@ -927,7 +1117,10 @@ func (h *Libnbd) GetSize() (uint64, error) {
 	return r, nil
 }
 
-// GetBlockSize is nbd_get_block_size: .
+// GetBlockSize is nbd_get_block_size.
+//
+// The handle must be negotiating, or connected with the server, or shut
+// down. It is in libnbd since version 1.4.
 func (h *Libnbd) GetBlockSize(size_type Size) (uint64, error) {
 	r, err := h.get().GetBlockSize(int(size_type))
 	runtime.KeepAlive(h)
@@ -937,7 +1130,9 @@ func (h *Libnbd) GetBlockSize(size_type Size) (uint64, error) {
 	return r, nil
 }
 
-// Pread is nbd_pread: .
+// Pread is nbd_pread.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) Pread(buf []byte, offset uint64, optargs *PreadOptargs) error {
 	var opt PreadOptargs
 	if optargs != nil {
@@ -954,7 +1149,9 @@ func (h *Libnbd) Pread(buf []byte, offset uint64, optargs *PreadOptargs) error {
 	return nil
 }
 
-// PreadStructured is nbd_pread_structured: .
+// PreadStructured is nbd_pread_structured.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) PreadStructured(buf []byte, offset uint64, chunk ChunkCallback, optargs *PreadStructuredOptargs) error {
 	var opt PreadStructuredOptargs
 	if optargs != nil {
@@ -971,7 +1168,9 @@ func (h *Libnbd) PreadStructured(buf []byte, offset uint64, chunk ChunkCallback,
 	return nil
 }
 
-// Pwrite is nbd_pwrite: .
+// Pwrite is nbd_pwrite.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) Pwrite(buf []byte, offset uint64, optargs *PwriteOptargs) error {
 	var opt PwriteOptargs
 	if optargs != nil {
@@ -988,7 +1187,9 @@ func (h *Libnbd) Pwrite(buf []byte, offset uint64, optargs *PwriteOptargs) error
 	return nil
 }
 
-// Shutdown is nbd_shutdown: .
+// Shutdown is nbd_shutdown.
+//
+// The handle must be negotiating, or connected with the server.
 func (h *Libnbd) Shutdown(optargs *ShutdownOptargs) error {
 	var opt ShutdownOptargs
 	if optargs != nil {
@@ -1005,7 +1206,9 @@ func (h *Libnbd) Shutdown(optargs *ShutdownOptargs) error {
 	return nil
 }
 
-// Flush is nbd_flush: .
+// Flush is nbd_flush.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) Flush(optargs *FlushOptargs) error {
 	var opt FlushOptargs
 	if optargs != nil {
@@ -1022,7 +1225,9 @@ func (h *Libnbd) Flush(optargs *FlushOptargs) error {
 	return nil
 }
 
-// Trim is nbd_trim: .
+// Trim is nbd_trim.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) Trim(count uint64, offset uint64, optargs *TrimOptargs) error {
 	var opt TrimOptargs
 	if optargs != nil {
@@ -1039,7 +1244,9 @@ func (h *Libnbd) Trim(count uint64, offset uint64, optargs *TrimOptargs) error {
 	return nil
 }
 
-// Cache is nbd_cache: .
+// Cache is nbd_cache.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) Cache(count uint64, offset uint64, optargs *CacheOptargs) error {
 	var opt CacheOptargs
 	if optargs != nil {
@@ -1056,7 +1263,9 @@ func (h *Libnbd) Cache(count uint64, offset uint64, optargs *CacheOptargs) error
 	return nil
 }
 
-// Zero is nbd_zero: .
+// Zero is nbd_zero.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) Zero(count uint64, offset uint64, optargs *ZeroOptargs) error {
 	var opt ZeroOptargs
 	if optargs != nil {
@@ -1073,7 +1282,9 @@ func (h *Libnbd) Zero(count uint64, offset uint64, optargs *ZeroOptargs) error {
 	return nil
 }
 
-// BlockStatus is nbd_block_status: .
+// BlockStatus is nbd_block_status.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) BlockStatus(count uint64, offset uint64, extent ExtentCallback, optargs *BlockStatusOptargs) error {
 	var opt BlockStatusOptargs
 	if optargs != nil {
@@ -1090,7 +1301,10 @@ func (h *Libnbd) BlockStatus(count uint64, offset uint64, extent ExtentCallback,
 	return nil
 }
 
-// BlockStatus64 is nbd_block_status_64: .
+// BlockStatus64 is nbd_block_status_64.
+//
+// The handle must be connected with the server. It is in libnbd since
+// version 1.18.
 func (h *Libnbd) BlockStatus64(count uint64, offset uint64, extent64 Extent64Callback, optargs *BlockStatus64Optargs) error {
 	var opt BlockStatus64Optargs
 	if optargs != nil {
@@ -1107,7 +1321,10 @@ func (h *Libnbd) BlockStatus64(count uint64, offset uint64, extent64 Extent64Cal
 	return nil
 }
 
-// BlockStatusFilter is nbd_block_status_filter: .
+// BlockStatusFilter is nbd_block_status_filter.
+//
+// The handle must be connected with the server. It is in libnbd since
+// version 1.18.
 func (h *Libnbd) BlockStatusFilter(count uint64, offset uint64, contexts []string, extent64 Extent64Callback, optargs *BlockStatusFilterOptargs) error {
 	var opt BlockStatusFilterOptargs
 	if optargs != nil {
@@ -1124,7 +1341,7 @@ func (h *Libnbd) BlockStatusFilter(count uint64, offset uint64, contexts []strin
 	return nil
 }
 
-// Poll is nbd_poll: .
+// Poll is nbd_poll.
 func (h *Libnbd) Poll(timeout int) (uint, error) {
 	r, err := h.get().Poll(timeout)
 	runtime.KeepAlive(h)
@@ -1134,7 +1351,9 @@ func (h *Libnbd) Poll(timeout int) (uint, error) {
 	return uint(r), nil
 }
 
-// Poll2 is nbd_poll2: .
+// Poll2 is nbd_poll2.
+//
+// It is in libnbd since version 1.16.
 func (h *Libnbd) Poll2(fd int, timeout int) (uint, error) {
 	r, err := h.get().Poll2(fd, timeout)
 	runtime.KeepAlive(h)
@@ -1144,7 +1363,9 @@ func (h *Libnbd) Poll2(fd int, timeout int) (uint, error) {
 	return uint(r), nil
 }
 
-// AioConnect is nbd_aio_connect: .
+// AioConnect is nbd_aio_connect.
+//
+// The handle must be newly created.
 func (h *Libnbd) AioConnect(addr string) error {
 	raw, err := sockaddr(addr)
 	if err != nil {
@@ -1158,7 +1379,9 @@ func (h *Libnbd) AioConnect(addr string) error {
 	return nil
 }
 
-// AioConnectUri is nbd_aio_connect_uri: .
+// AioConnectUri is nbd_aio_connect_uri.
+//
+// The handle must be newly created.
 func (h *Libnbd) AioConnectUri(uri string) error {
 	err := h.get().AioConnectUri(uri)
 	runtime.KeepAlive(h)
@@ -1168,7 +1391,9 @@ func (h *Libnbd) AioConnectUri(uri string) error {
 	return nil
 }
 
-// AioConnectUnix is nbd_aio_connect_unix: .
+// AioConnectUnix is nbd_aio_connect_unix.
+//
+// The handle must be newly created.
 func (h *Libnbd) AioConnectUnix(unixsocket string) error {
 	err := h.get().AioConnectUnix(unixsocket)
 	runtime.KeepAlive(h)
@@ -1178,7 +1403,9 @@ func (h *Libnbd) AioConnectUnix(unixsocket string) error {
 	return nil
 }
 
-// AioConnectVsock is nbd_aio_connect_vsock: .
+// AioConnectVsock is nbd_aio_connect_vsock.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) AioConnectVsock(cid uint32, port uint32) error {
 	err := h.get().AioConnectVsock(cid, port)
 	runtime.KeepAlive(h)
@@ -1188,7 +1415,9 @@ func (h *Libnbd) AioConnectVsock(cid uint32, port uint32) error {
 	return nil
 }
 
-// AioConnectTcp is nbd_aio_connect_tcp: .
+// AioConnectTcp is nbd_aio_connect_tcp.
+//
+// The handle must be newly created.
 func (h *Libnbd) AioConnectTcp(hostname string, port string) error {
 	err := h.get().AioConnectTcp(hostname, port)
 	runtime.KeepAlive(h)
@@ -1198,7 +1427,9 @@ func (h *Libnbd) AioConnectTcp(hostname string, port string) error {
 	return nil
 }
 
-// AioConnectSocket is nbd_aio_connect_socket: .
+// AioConnectSocket is nbd_aio_connect_socket.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) AioConnectSocket(sock int) error {
 	err := h.get().AioConnectSocket(sock)
 	runtime.KeepAlive(h)
@@ -1208,7 +1439,9 @@ func (h *Libnbd) AioConnectSocket(sock int) error {
 	return nil
 }
 
-// AioConnectCommand is nbd_aio_connect_command: .
+// AioConnectCommand is nbd_aio_connect_command.
+//
+// The handle must be newly created.
 func (h *Libnbd) AioConnectCommand(argv []string) error {
 	err := h.get().AioConnectCommand(argv)
 	runtime.KeepAlive(h)
@@ -1219,7 +1452,9 @@ func (h *Libnbd) AioConnectCommand(argv []string) error {
 }
 
 // AioConnectSystemdSocketActivation is
-// nbd_aio_connect_systemd_socket_activation: .
+// nbd_aio_connect_systemd_socket_activation.
+//
+// The handle must be newly created. It is in libnbd since version 1.2.
 func (h *Libnbd) AioConnectSystemdSocketActivation(argv []string) error {
 	err := h.get().AioConnectSystemdSocketActivation(argv)
 	runtime.KeepAlive(h)
@@ -1229,7 +1464,9 @@ func (h *Libnbd) AioConnectSystemdSocketActivation(argv []string) error {
 	return nil
 }
 
-// AioOptGo is nbd_aio_opt_go: .
+// AioOptGo is nbd_aio_opt_go.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) AioOptGo(optargs *AioOptGoOptargs) error {
 	var opt AioOptGoOptargs
 	if optargs != nil {
@@ -1243,7 +1480,9 @@ func (h *Libnbd) AioOptGo(optargs *AioOptGoOptargs) error {
 	return nil
 }
 
-// AioOptAbort is nbd_aio_opt_abort: .
+// AioOptAbort is nbd_aio_opt_abort.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) AioOptAbort() error {
 	err := h.get().AioOptAbort()
 	runtime.KeepAlive(h)
@@ -1253,7 +1492,9 @@ func (h *Libnbd) AioOptAbort() error {
 	return nil
 }
 
-// AioOptStarttls is nbd_aio_opt_starttls: .
+// AioOptStarttls is nbd_aio_opt_starttls.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) AioOptStarttls(optargs *AioOptStarttlsOptargs) error {
 	var opt AioOptStarttlsOptargs
 	if optargs != nil {
@@ -1267,7 +1508,9 @@ func (h *Libnbd) AioOptStarttls(optargs *AioOptStarttlsOptargs) error {
 	return nil
 }
 
-// AioOptExtendedHeaders is nbd_aio_opt_extended_headers: .
+// AioOptExtendedHeaders is nbd_aio_opt_extended_headers.
+//
+// The handle must be negotiating. It is in libnbd since version 1.18.
 func (h *Libnbd) AioOptExtendedHeaders(optargs *AioOptExtendedHeadersOptargs) error {
 	var opt AioOptExtendedHeadersOptargs
 	if optargs != nil {
@@ -1281,7 +1524,9 @@ func (h *Libnbd) AioOptExtendedHeaders(optargs *AioOptExtendedHeadersOptargs) er
 	return nil
 }
 
-// AioOptStructuredReply is nbd_aio_opt_structured_reply: .
+// AioOptStructuredReply is nbd_aio_opt_structured_reply.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) AioOptStructuredReply(optargs *AioOptStructuredReplyOptargs) error {
 	var opt AioOptStructuredReplyOptargs
 	if optargs != nil {
@@ -1295,7 +1540,9 @@ func (h *Libnbd) AioOptStructuredReply(optargs *AioOptStructuredReplyOptargs) er
 	return nil
 }
 
-// AioOptList is nbd_aio_opt_list: .
+// AioOptList is nbd_aio_opt_list.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) AioOptList(list ListCallback, optargs *AioOptListOptargs) error {
 	var opt AioOptListOptargs
 	if optargs != nil {
@@ -1309,7 +1556,9 @@ func (h *Libnbd) AioOptList(list ListCallback, optargs *AioOptListOptargs) error
 	return nil
 }
 
-// AioOptInfo is nbd_aio_opt_info: .
+// AioOptInfo is nbd_aio_opt_info.
+//
+// The handle must be negotiating. It is in libnbd since version 1.4.
 func (h *Libnbd) AioOptInfo(optargs *AioOptInfoOptargs) error {
 	var opt AioOptInfoOptargs
 	if optargs != nil {
@@ -1323,7 +1572,9 @@ func (h *Libnbd) AioOptInfo(optargs *AioOptInfoOptargs) error {
 	return nil
 }
 
-// AioOptListMetaContext is nbd_aio_opt_list_meta_context: .
+// AioOptListMetaContext is nbd_aio_opt_list_meta_context.
+//
+// The handle must be negotiating. It is in libnbd since version 1.6.
 func (h *Libnbd) AioOptListMetaContext(context ContextCallback, optargs *AioOptListMetaContextOptargs) (uint, error) {
 	var opt AioOptListMetaContextOptargs
 	if optargs != nil {
@@ -1337,7 +1588,9 @@ func (h *Libnbd) AioOptListMetaContext(context ContextCallback, optargs *AioOptL
 	return uint(r), nil
 }
 
-// AioOptListMetaContextQueries is nbd_aio_opt_list_meta_context_queries: .
+// AioOptListMetaContextQueries is nbd_aio_opt_list_meta_context_queries.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) AioOptListMetaContextQueries(queries []string, context ContextCallback, optargs *AioOptListMetaContextQueriesOptargs) (uint, error) {
 	var opt AioOptListMetaContextQueriesOptargs
 	if optargs != nil {
@@ -1351,7 +1604,9 @@ func (h *Libnbd) AioOptListMetaContextQueries(queries []string, context ContextC
 	return uint(r), nil
 }
 
-// AioOptSetMetaContext is nbd_aio_opt_set_meta_context: .
+// AioOptSetMetaContext is nbd_aio_opt_set_meta_context.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) AioOptSetMetaContext(context ContextCallback, optargs *AioOptSetMetaContextOptargs) (uint, error) {
 	var opt AioOptSetMetaContextOptargs
 	if optargs != nil {
@@ -1365,7 +1620,9 @@ func (h *Libnbd) AioOptSetMetaContext(context ContextCallback, optargs *AioOptSe
 	return uint(r), nil
 }
 
-// AioOptSetMetaContextQueries is nbd_aio_opt_set_meta_context_queries: .
+// AioOptSetMetaContextQueries is nbd_aio_opt_set_meta_context_queries.
+//
+// The handle must be negotiating. It is in libnbd since version 1.16.
 func (h *Libnbd) AioOptSetMetaContextQueries(queries []string, context ContextCallback, optargs *AioOptSetMetaContextQueriesOptargs) (uint, error) {
 	var opt AioOptSetMetaContextQueriesOptargs
 	if optargs != nil {
@@ -1379,7 +1636,9 @@ func (h *Libnbd) AioOptSetMetaContextQueries(queries []string, context ContextCa
 	return uint(r), nil
 }
 
-// AioPread is nbd_aio_pread: .
+// AioPread is nbd_aio_pread.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioPread(buf AioBuffer, offset uint64, optargs *AioPreadOptargs) (uint64, error) {
 	var opt AioPreadOptargs
 	if optargs != nil {
@@ -1396,7 +1655,9 @@ func (h *Libnbd) AioPread(buf AioBuffer, offset uint64, optargs *AioPreadOptargs
 	return r, nil
 }
 
-// AioPreadStructured is nbd_aio_pread_structured: .
+// AioPreadStructured is nbd_aio_pread_structured.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioPreadStructured(buf AioBuffer, offset uint64, chunk ChunkCallback, optargs *AioPreadStructuredOptargs) (uint64, error) {
 	var opt AioPreadStructuredOptargs
 	if optargs != nil {
@@ -1413,7 +1674,9 @@ func (h *Libnbd) AioPreadStructured(buf AioBuffer, offset uint64, chunk ChunkCal
 	return r, nil
 }
 
-// AioPwrite is nbd_aio_pwrite: .
+// AioPwrite is nbd_aio_pwrite.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioPwrite(buf AioBuffer, offset uint64, optargs *AioPwriteOptargs) (uint64, error) {
 	var opt AioPwriteOptargs
 	if optargs != nil {
@@ -1430,7 +1693,9 @@ func (h *Libnbd) AioPwrite(buf AioBuffer, offset uint64, optargs *AioPwriteOptar
 	return r, nil
 }
 
-// AioDisconnect is nbd_aio_disconnect: .
+// AioDisconnect is nbd_aio_disconnect.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioDisconnect(optargs *AioDisconnectOptargs) error {
 	var opt AioDisconnectOptargs
 	if optargs != nil {
@@ -1447,7 +1712,9 @@ func (h *Libnbd) AioDisconnect(optargs *AioDisconnectOptargs) error {
 	return nil
 }
 
-// AioFlush is nbd_aio_flush: .
+// AioFlush is nbd_aio_flush.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioFlush(optargs *AioFlushOptargs) (uint64, error) {
 	var opt AioFlushOptargs
 	if optargs != nil {
@@ -1464,7 +1731,9 @@ func (h *Libnbd) AioFlush(optargs *AioFlushOptargs) (uint64, error) {
 	return r, nil
 }
 
-// AioTrim is nbd_aio_trim: .
+// AioTrim is nbd_aio_trim.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioTrim(count uint64, offset uint64, optargs *AioTrimOptargs) (uint64, error) {
 	var opt AioTrimOptargs
 	if optargs != nil {
@@ -1481,7 +1750,9 @@ func (h *Libnbd) AioTrim(count uint64, offset uint64, optargs *AioTrimOptargs) (
 	return r, nil
 }
 
-// AioCache is nbd_aio_cache: .
+// AioCache is nbd_aio_cache.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioCache(count uint64, offset uint64, optargs *AioCacheOptargs) (uint64, error) {
 	var opt AioCacheOptargs
 	if optargs != nil {
@@ -1498,7 +1769,9 @@ func (h *Libnbd) AioCache(count uint64, offset uint64, optargs *AioCacheOptargs)
 	return r, nil
 }
 
-// AioZero is nbd_aio_zero: .
+// AioZero is nbd_aio_zero.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioZero(count uint64, offset uint64, optargs *AioZeroOptargs) (uint64, error) {
 	var opt AioZeroOptargs
 	if optargs != nil {
@@ -1515,7 +1788,9 @@ func (h *Libnbd) AioZero(count uint64, offset uint64, optargs *AioZeroOptargs) (
 	return r, nil
 }
 
-// AioBlockStatus is nbd_aio_block_status: .
+// AioBlockStatus is nbd_aio_block_status.
+//
+// The handle must be connected with the server.
 func (h *Libnbd) AioBlockStatus(count uint64, offset uint64, extent ExtentCallback, optargs *AioBlockStatusOptargs) (uint64, error) {
 	var opt AioBlockStatusOptargs
 	if optargs != nil {
@@ -1532,7 +1807,10 @@ func (h *Libnbd) AioBlockStatus(count uint64, offset uint64, extent ExtentCallba
 	return r, nil
 }
 
-// AioBlockStatus64 is nbd_aio_block_status_64: .
+// AioBlockStatus64 is nbd_aio_block_status_64.
+//
+// The handle must be connected with the server. It is in libnbd since
+// version 1.18.
 func (h *Libnbd) AioBlockStatus64(count uint64, offset uint64, extent64 Extent64Callback, optargs *AioBlockStatus64Optargs) (uint64, error) {
 	var opt AioBlockStatus64Optargs
 	if optargs != nil {
@@ -1549,7 +1827,10 @@ func (h *Libnbd) AioBlockStatus64(count uint64, offset uint64, extent64 Extent64
 	return r, nil
 }
 
-// AioBlockStatusFilter is nbd_aio_block_status_filter: .
+// AioBlockStatusFilter is nbd_aio_block_status_filter.
+//
+// The handle must be connected with the server. It is in libnbd since
+// version 1.18.
 func (h *Libnbd) AioBlockStatusFilter(count uint64, offset uint64, contexts []string, extent64 Extent64Callback, optargs *AioBlockStatusFilterOptargs) (uint64, error) {
 	var opt AioBlockStatusFilterOptargs
 	if optargs != nil {
@@ -1566,7 +1847,7 @@ func (h *Libnbd) AioBlockStatusFilter(count uint64, offset uint64, contexts []st
 	return r, nil
 }
 
-// AioGetFd is nbd_aio_get_fd: .
+// AioGetFd is nbd_aio_get_fd.
 func (h *Libnbd) AioGetFd() (int, error) {
 	r, err := h.get().AioGetFd()
 	runtime.KeepAlive(h)
@@ -1576,8 +1857,13 @@ func (h *Libnbd) AioGetFd() (int, error) {
 	return r, nil
 }
 
-// AioGetDirection is nbd_aio_get_direction: .
+// AioGetDirection is nbd_aio_get_direction.
+//
+// It may be called from a callback.
 func (h *Libnbd) AioGetDirection() (uint, error) {
+	if h.isClosed() {
+		return 0, failure("aio_get_direction", errClosed("nbd_aio_get_direction"))
+	}
 	r, err := h.get().AioGetDirection()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1586,7 +1872,7 @@ func (h *Libnbd) AioGetDirection() (uint, error) {
 	return uint(r), nil
 }
 
-// AioNotifyRead is nbd_aio_notify_read: .
+// AioNotifyRead is nbd_aio_notify_read.
 func (h *Libnbd) AioNotifyRead() error {
 	err := h.get().AioNotifyRead()
 	runtime.KeepAlive(h)
@@ -1596,7 +1882,7 @@ func (h *Libnbd) AioNotifyRead() error {
 	return nil
 }
 
-// AioNotifyWrite is nbd_aio_notify_write: .
+// AioNotifyWrite is nbd_aio_notify_write.
 func (h *Libnbd) AioNotifyWrite() error {
 	err := h.get().AioNotifyWrite()
 	runtime.KeepAlive(h)
@@ -1606,8 +1892,13 @@ func (h *Libnbd) AioNotifyWrite() error {
 	return nil
 }
 
-// AioIsCreated is nbd_aio_is_created: .
+// AioIsCreated is nbd_aio_is_created.
+//
+// It may be called from a callback.
 func (h *Libnbd) AioIsCreated() (bool, error) {
+	if h.isClosed() {
+		return false, failure("aio_is_created", errClosed("nbd_aio_is_created"))
+	}
 	r, err := h.get().AioIsCreated()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1616,8 +1907,13 @@ func (h *Libnbd) AioIsCreated() (bool, error) {
 	return r, nil
 }
 
-// AioIsConnecting is nbd_aio_is_connecting: .
+// AioIsConnecting is nbd_aio_is_connecting.
+//
+// It may be called from a callback.
 func (h *Libnbd) AioIsConnecting() (bool, error) {
+	if h.isClosed() {
+		return false, failure("aio_is_connecting", errClosed("nbd_aio_is_connecting"))
+	}
 	r, err := h.get().AioIsConnecting()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1626,8 +1922,13 @@ func (h *Libnbd) AioIsConnecting() (bool, error) {
 	return r, nil
 }
 
-// AioIsNegotiating is nbd_aio_is_negotiating: .
+// AioIsNegotiating is nbd_aio_is_negotiating.
+//
+// It may be called from a callback. It is in libnbd since version 1.4.
 func (h *Libnbd) AioIsNegotiating() (bool, error) {
+	if h.isClosed() {
+		return false, failure("aio_is_negotiating", errClosed("nbd_aio_is_negotiating"))
+	}
 	r, err := h.get().AioIsNegotiating()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1636,8 +1937,13 @@ func (h *Libnbd) AioIsNegotiating() (bool, error) {
 	return r, nil
 }
 
-// AioIsReady is nbd_aio_is_ready: .
+// AioIsReady is nbd_aio_is_ready.
+//
+// It may be called from a callback.
 func (h *Libnbd) AioIsReady() (bool, error) {
+	if h.isClosed() {
+		return false, failure("aio_is_ready", errClosed("nbd_aio_is_ready"))
+	}
 	r, err := h.get().AioIsReady()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1646,8 +1952,13 @@ func (h *Libnbd) AioIsReady() (bool, error) {
 	return r, nil
 }
 
-// AioIsProcessing is nbd_aio_is_processing: .
+// AioIsProcessing is nbd_aio_is_processing.
+//
+// It may be called from a callback.
 func (h *Libnbd) AioIsProcessing() (bool, error) {
+	if h.isClosed() {
+		return false, failure("aio_is_processing", errClosed("nbd_aio_is_processing"))
+	}
 	r, err := h.get().AioIsProcessing()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1656,8 +1967,13 @@ func (h *Libnbd) AioIsProcessing() (bool, error) {
 	return r, nil
 }
 
-// AioIsDead is nbd_aio_is_dead: .
+// AioIsDead is nbd_aio_is_dead.
+//
+// It may be called from a callback.
 func (h *Libnbd) AioIsDead() (bool, error) {
+	if h.isClosed() {
+		return false, failure("aio_is_dead", errClosed("nbd_aio_is_dead"))
+	}
 	r, err := h.get().AioIsDead()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1666,8 +1982,13 @@ func (h *Libnbd) AioIsDead() (bool, error) {
 	return r, nil
 }
 
-// AioIsClosed is nbd_aio_is_closed: .
+// AioIsClosed is nbd_aio_is_closed.
+//
+// It may be called from a callback.
 func (h *Libnbd) AioIsClosed() (bool, error) {
+	if h.isClosed() {
+		return false, failure("aio_is_closed", errClosed("nbd_aio_is_closed"))
+	}
 	r, err := h.get().AioIsClosed()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1676,7 +1997,7 @@ func (h *Libnbd) AioIsClosed() (bool, error) {
 	return r, nil
 }
 
-// AioCommandCompleted is nbd_aio_command_completed: .
+// AioCommandCompleted is nbd_aio_command_completed.
 func (h *Libnbd) AioCommandCompleted(cookie uint64) (bool, error) {
 	r, err := h.get().AioCommandCompleted(cookie)
 	runtime.KeepAlive(h)
@@ -1686,7 +2007,7 @@ func (h *Libnbd) AioCommandCompleted(cookie uint64) (bool, error) {
 	return r, nil
 }
 
-// AioPeekCommandCompleted is nbd_aio_peek_command_completed: .
+// AioPeekCommandCompleted is nbd_aio_peek_command_completed.
 func (h *Libnbd) AioPeekCommandCompleted() (uint64, error) {
 	r, err := h.get().AioPeekCommandCompleted()
 	runtime.KeepAlive(h)
@@ -1696,7 +2017,9 @@ func (h *Libnbd) AioPeekCommandCompleted() (uint64, error) {
 	return r, nil
 }
 
-// AioInFlight is nbd_aio_in_flight: .
+// AioInFlight is nbd_aio_in_flight.
+//
+// The handle must be connected with the server, or shut down, or dead.
 func (h *Libnbd) AioInFlight() (uint, error) {
 	r, err := h.get().AioInFlight()
 	runtime.KeepAlive(h)
@@ -1706,8 +2029,13 @@ func (h *Libnbd) AioInFlight() (uint, error) {
 	return uint(r), nil
 }
 
-// ConnectionState is nbd_connection_state: .
+// ConnectionState is nbd_connection_state.
+//
+// It may be called from a callback.
 func (h *Libnbd) ConnectionState() (*string, error) {
+	if h.isClosed() {
+		return nil, failure("connection_state", errClosed("nbd_connection_state"))
+	}
 	r, err := h.get().ConnectionState()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1716,8 +2044,13 @@ func (h *Libnbd) ConnectionState() (*string, error) {
 	return &r, nil
 }
 
-// GetPackageName is nbd_get_package_name: .
+// GetPackageName is nbd_get_package_name.
+//
+// It may be called from a callback.
 func (h *Libnbd) GetPackageName() (*string, error) {
+	if h.isClosed() {
+		return nil, failure("get_package_name", errClosed("nbd_get_package_name"))
+	}
 	r, err := h.get().GetPackageName()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1726,8 +2059,13 @@ func (h *Libnbd) GetPackageName() (*string, error) {
 	return &r, nil
 }
 
-// GetVersion is nbd_get_version: .
+// GetVersion is nbd_get_version.
+//
+// It may be called from a callback.
 func (h *Libnbd) GetVersion() (*string, error) {
+	if h.isClosed() {
+		return nil, failure("get_version", errClosed("nbd_get_version"))
+	}
 	r, err := h.get().GetVersion()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1736,8 +2074,13 @@ func (h *Libnbd) GetVersion() (*string, error) {
 	return &r, nil
 }
 
-// GetVersionExtra is nbd_get_version_extra: .
+// GetVersionExtra is nbd_get_version_extra.
+//
+// It may be called from a callback. It is in libnbd since version 1.24.
 func (h *Libnbd) GetVersionExtra() (*string, error) {
+	if h.isClosed() {
+		return nil, failure("get_version_extra", errClosed("nbd_get_version_extra"))
+	}
 	r, err := h.get().GetVersionExtra()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1746,7 +2089,7 @@ func (h *Libnbd) GetVersionExtra() (*string, error) {
 	return &r, nil
 }
 
-// KillSubprocess is nbd_kill_subprocess: .
+// KillSubprocess is nbd_kill_subprocess.
 func (h *Libnbd) KillSubprocess(signum int) error {
 	err := h.get().KillSubprocess(signum)
 	runtime.KeepAlive(h)
@@ -1756,7 +2099,9 @@ func (h *Libnbd) KillSubprocess(signum int) error {
 	return nil
 }
 
-// GetSubprocessPid is nbd_get_subprocess_pid: .
+// GetSubprocessPid is nbd_get_subprocess_pid.
+//
+// It is in libnbd since version 1.22.
 func (h *Libnbd) GetSubprocessPid() (uint64, error) {
 	r, err := h.get().GetSubprocessPid()
 	runtime.KeepAlive(h)
@@ -1766,8 +2111,13 @@ func (h *Libnbd) GetSubprocessPid() (uint64, error) {
 	return r, nil
 }
 
-// SupportsTls is nbd_supports_tls: .
+// SupportsTls is nbd_supports_tls.
+//
+// It may be called from a callback.
 func (h *Libnbd) SupportsTls() (bool, error) {
+	if h.isClosed() {
+		return false, failure("supports_tls", errClosed("nbd_supports_tls"))
+	}
 	r, err := h.get().SupportsTls()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1776,8 +2126,13 @@ func (h *Libnbd) SupportsTls() (bool, error) {
 	return r, nil
 }
 
-// SupportsVsock is nbd_supports_vsock: .
+// SupportsVsock is nbd_supports_vsock.
+//
+// It may be called from a callback. It is in libnbd since version 1.16.
 func (h *Libnbd) SupportsVsock() (bool, error) {
+	if h.isClosed() {
+		return false, failure("supports_vsock", errClosed("nbd_supports_vsock"))
+	}
 	r, err := h.get().SupportsVsock()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1786,8 +2141,13 @@ func (h *Libnbd) SupportsVsock() (bool, error) {
 	return r, nil
 }
 
-// SupportsUri is nbd_supports_uri: .
+// SupportsUri is nbd_supports_uri.
+//
+// It may be called from a callback.
 func (h *Libnbd) SupportsUri() (bool, error) {
+	if h.isClosed() {
+		return false, failure("supports_uri", errClosed("nbd_supports_uri"))
+	}
 	r, err := h.get().SupportsUri()
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1796,7 +2156,10 @@ func (h *Libnbd) SupportsUri() (bool, error) {
 	return r, nil
 }
 
-// GetUri is nbd_get_uri: .
+// GetUri is nbd_get_uri.
+//
+// The handle must be connecting, or negotiating, or connected with the
+// server, or shut down, or dead. It is in libnbd since version 1.8.
 func (h *Libnbd) GetUri() (*string, error) {
 	r, err := h.get().GetUri()
 	runtime.KeepAlive(h)
@@ -1806,8 +2169,13 @@ func (h *Libnbd) GetUri() (*string, error) {
 	return &r, nil
 }
 
-// IsUri is nbd_is_uri: .
+// IsUri is nbd_is_uri.
+//
+// It may be called from a callback. It is in libnbd since version 1.22.
 func (h *Libnbd) IsUri(uri string) (bool, error) {
+	if h.isClosed() {
+		return false, failure("is_uri", errClosed("nbd_is_uri"))
+	}
 	r, err := h.get().IsUri(uri)
 	runtime.KeepAlive(h)
 	if err != nil {
@@ -1816,7 +2184,9 @@ func (h *Libnbd) IsUri(uri string) (bool, error) {
 	return r, nil
 }
 
-// SetKeepalive is nbd_set_keepalive: .
+// SetKeepalive is nbd_set_keepalive.
+//
+// The handle must be newly created. It is newer than libnbd 1.24.
 func (h *Libnbd) SetKeepalive(enable bool) error {
 	err := h.get().SetKeepalive(enable)
 	runtime.KeepAlive(h)
@@ -1826,7 +2196,9 @@ func (h *Libnbd) SetKeepalive(enable bool) error {
 	return nil
 }
 
-// GetKeepalive is nbd_get_keepalive: .
+// GetKeepalive is nbd_get_keepalive.
+//
+// It is newer than libnbd 1.24.
 func (h *Libnbd) GetKeepalive() (bool, error) {
 	r, err := h.get().GetKeepalive()
 	runtime.KeepAlive(h)
@@ -1836,7 +2208,9 @@ func (h *Libnbd) GetKeepalive() (bool, error) {
 	return r, nil
 }
 
-// SetTcpOption is nbd_set_tcp_option: .
+// SetTcpOption is nbd_set_tcp_option.
+//
+// The handle must be newly created. It is newer than libnbd 1.24.
 func (h *Libnbd) SetTcpOption(option int, v int) error {
 	err := h.get().SetTcpOption(option, v)
 	runtime.KeepAlive(h)

@@ -24,7 +24,8 @@
 // Every call is described at its method; libnbd(3) has the overview. What
 // differs from C is little: optional parameters are in a structure, nil for
 // none; callbacks are functions; a handle that is forgotten is closed by the
-// garbage collector, some time.
+// garbage collector, some time, unless a callback that it has refers to it.
+// A call on a closed handle fails with EBADF.
 //
 // # Concurrency
 //
@@ -33,7 +34,7 @@
 // Callbacks run inside of a call on the same handle, in the goroutine of
 // whoever made it, with the handle locked: they must not call the handle,
 // except for those calls that only ask for its state, such as
-// [Libnbd.AioIsReady].
+// [Libnbd.AioIsReady]; their descriptions say so.
 //
 // # Memory
 //
@@ -44,7 +45,7 @@
 //
 // # Errors
 //
-// Every error is a *[LibnbdError]. Errors.Is works with a syscall.Errno, and
+// Every error is a *[LibnbdError]. [errors.Is] works with a syscall.Errno, and
 // with what stands for one, such as fs.ErrPermission. A call in a state that
 // does not permit it always counts as EINVAL, also where Errno is ENOTCONN.
 //

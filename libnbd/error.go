@@ -2,6 +2,7 @@ package libnbd
 
 import (
 	"errors"
+	"strings"
 	"syscall"
 
 	"github.com/gonbd/gonbd/internal/handle"
@@ -21,8 +22,17 @@ type LibnbdError struct {
 	err error
 }
 
-// String is the operation and the message.
-func (e *LibnbdError) String() string { return e.Op + ": " + e.Errmsg }
+// String is the operation and the message, with the text of Errno if the
+// message does not end with it.
+func (e *LibnbdError) String() string {
+	s := e.Op + ": " + e.Errmsg
+	if e.Errno != 0 {
+		if text := handle.Strerror(e.Errno); !strings.HasSuffix(s, text) {
+			s += ": " + text
+		}
+	}
+	return s
+}
 
 // Error is String.
 func (e *LibnbdError) Error() string { return e.String() }

@@ -2,23 +2,27 @@ package libnbd
 
 import (
 	"runtime"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/gonbd/gonbd/internal/handle"
 )
 
 // Libnbd is a handle: one connection to an NBD server, or none yet. Create
-// makes one.
+// makes one; its zero value is a closed handle.
 type Libnbd struct {
 	h       *handle.Handle
 	cleanup runtime.Cleanup
+	closed  atomic.Bool
 }
 
 // Create makes a handle, which is not connected (nbd_create(3)). Close frees
 // it.
 func Create() (*Libnbd, error) {
 	h := &Libnbd{h: handle.New()}
-	h.cleanup = runtime.AddCleanup(h, func(h *handle.Handle) { h.Close() }, h.h)
+	// Closing runs callbacks and waits for the subprocess, which other
+	// cleanups must not wait for.
+	h.cleanup = runtime.AddCleanup(h, func(h *handle.Handle) { go h.Close() }, h.h)
 	return h, nil
 }
 
@@ -28,7 +32,9 @@ func Create() (*Libnbd, error) {
 // fails with EBADF, Close too.
 func (h *Libnbd) Close() *LibnbdError {
 	h.cleanup.Stop()
-	if err := h.get().Close(); err != nil {
+	err := h.get().Close()
+	h.closed.Store(true)
+	if err != nil {
 		return failure("close", err).(*LibnbdError)
 	}
 	return nil
@@ -49,6 +55,14 @@ func (h *Libnbd) get() *handle.Handle {
 		return closed
 	}
 	return h.h
+}
+
+// isClosed says whether Close has returned, for the calls that take no lock.
+func (h *Libnbd) isClosed() bool { return h.h == nil || h.closed.Load() }
+
+// errClosed is the error of a call on a closed handle.
+func errClosed(call string) error {
+	return &handle.Error{Call: call, Errno: syscall.EBADF, Msg: call + ": the handle is closed: " + handle.Strerror(syscall.EBADF)}
 }
 
 // negative is the error of a negative index.

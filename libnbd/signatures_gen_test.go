@@ -3,18 +3,58 @@
 package libnbd
 
 import (
+	"reflect"
 	"syscall"
 	"testing"
 	"unsafe"
 )
 
-var _ syscall.Errno
-
+const _ = AIO_DIRECTION_BOTH
+const _ = AIO_DIRECTION_READ
+const _ = AIO_DIRECTION_WRITE
+const _ = ALLOW_TRANSPORT_MASK
+const _ = ALLOW_TRANSPORT_SSH
+const _ = ALLOW_TRANSPORT_TCP
+const _ = ALLOW_TRANSPORT_UNIX
+const _ = ALLOW_TRANSPORT_VSOCK
+const _ = CMD_FLAG_DF
+const _ = CMD_FLAG_FAST_ZERO
+const _ = CMD_FLAG_FUA
+const _ = CMD_FLAG_MASK
+const _ = CMD_FLAG_NO_HOLE
+const _ = CMD_FLAG_PAYLOAD_LEN
+const _ = CMD_FLAG_REQ_ONE
 const _ = CONTEXT_BASE_ALLOCATION
 const _ = CONTEXT_QEMU_ALLOCATION_DEPTH
 const _ = CONTEXT_QEMU_DIRTY_BITMAP
+const _ = HANDSHAKE_FLAG_FIXED_NEWSTYLE
+const _ = HANDSHAKE_FLAG_MASK
+const _ = HANDSHAKE_FLAG_NO_ZEROES
 const _ = NAMESPACE_BASE
 const _ = NAMESPACE_QEMU
+const _ = READ_DATA
+const _ = READ_ERROR
+const _ = READ_HOLE
+const _ = SHUTDOWN_ABANDON_PENDING
+const _ = SHUTDOWN_MASK
+const _ = SIZE_MAXIMUM
+const _ = SIZE_MINIMUM
+const _ = SIZE_PAYLOAD
+const _ = SIZE_PREFERRED
+const _ = STATE_DIRTY
+const _ = STATE_HOLE
+const _ = STATE_ZERO
+const _ = STRICT_ALIGN
+const _ = STRICT_AUTO_FLAG
+const _ = STRICT_BOUNDS
+const _ = STRICT_COMMANDS
+const _ = STRICT_FLAGS
+const _ = STRICT_MASK
+const _ = STRICT_PAYLOAD
+const _ = STRICT_ZERO_SIZE
+const _ = TLS_ALLOW
+const _ = TLS_DISABLE
+const _ = TLS_REQUIRE
 
 var _ func(*AioBuffer) []byte = (*AioBuffer).Bytes
 var _ func(*AioBuffer) = (*AioBuffer).Free
@@ -361,8 +401,6 @@ var _ = struct {
 	Flags    CmdFlag
 }(ZeroOptargs{})
 
-var _ unsafe.Pointer
-
 // TestConstants compares types and values.
 func TestConstants(t *testing.T) {
 	for _, tt := range []struct {
@@ -415,16 +453,30 @@ func TestConstants(t *testing.T) {
 		{"TLS_ALLOW", TLS_ALLOW, Tls(1)},
 		{"TLS_DISABLE", TLS_DISABLE, Tls(0)},
 		{"TLS_REQUIRE", TLS_REQUIRE, Tls(2)},
-		{"AllowTransport", uint32(AllowTransport(1)), uint32(1)},
-		{"CmdFlag", uint32(CmdFlag(1)), uint32(1)},
-		{"HandshakeFlag", uint32(HandshakeFlag(1)), uint32(1)},
-		{"Shutdown", uint32(Shutdown(1)), uint32(1)},
-		{"Size", int(Size(1)), int(1)},
-		{"Strict", uint32(Strict(1)), uint32(1)},
-		{"Tls", int(Tls(1)), int(1)},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s is %T(%v), want %T(%v)", tt.name, tt.got, tt.got, tt.want, tt.want)
+		}
+	}
+}
+
+// TestTypes compares the types that are numbers.
+func TestTypes(t *testing.T) {
+	for _, tt := range []struct {
+		typ  reflect.Type
+		name string
+		kind reflect.Kind
+	}{
+		{reflect.TypeFor[AllowTransport](), "AllowTransport", reflect.Uint32},
+		{reflect.TypeFor[CmdFlag](), "CmdFlag", reflect.Uint32},
+		{reflect.TypeFor[HandshakeFlag](), "HandshakeFlag", reflect.Uint32},
+		{reflect.TypeFor[Shutdown](), "Shutdown", reflect.Uint32},
+		{reflect.TypeFor[Size](), "Size", reflect.Int},
+		{reflect.TypeFor[Strict](), "Strict", reflect.Uint32},
+		{reflect.TypeFor[Tls](), "Tls", reflect.Int},
+	} {
+		if tt.typ.Name() != tt.name || tt.typ.Kind() != tt.kind {
+			t.Errorf("%s is %s of kind %s, want kind %s", tt.name, tt.typ, tt.typ.Kind(), tt.kind)
 		}
 	}
 }

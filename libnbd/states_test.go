@@ -56,23 +56,24 @@ func socketPair(t testing.TB) (ours, theirs int) {
 var states = []struct {
 	state api.States
 	name  string
+	is    func(*Libnbd) (bool, error)
 	enter func(t *testing.T, h *Libnbd, server string)
 }{
-	{api.Created, "created", func(*testing.T, *Libnbd, string) {}},
-	{api.Connecting, "connecting", func(t *testing.T, h *Libnbd, _ string) {
+	{api.Created, "created", (*Libnbd).AioIsCreated, func(*testing.T, *Libnbd, string) {}},
+	{api.Connecting, "connecting", (*Libnbd).AioIsConnecting, func(t *testing.T, h *Libnbd, _ string) {
 		ours, _ := socketPair(t) // where nobody says anything
 		must(t, h.AioConnectSocket(ours))
 	}},
-	{api.Negotiating, "negotiating", func(t *testing.T, h *Libnbd, server string) {
+	{api.Negotiating, "negotiating", (*Libnbd).AioIsNegotiating, func(t *testing.T, h *Libnbd, server string) {
 		must(t, h.SetOptMode(true))
 		must(t, h.ConnectUnix(server))
 	}},
-	{api.Connected, "connected", func(t *testing.T, h *Libnbd, server string) { must(t, h.ConnectUnix(server)) }},
-	{api.Closed, "closed", func(t *testing.T, h *Libnbd, server string) {
+	{api.Connected, "connected", (*Libnbd).AioIsReady, func(t *testing.T, h *Libnbd, server string) { must(t, h.ConnectUnix(server)) }},
+	{api.Closed, "closed", (*Libnbd).AioIsClosed, func(t *testing.T, h *Libnbd, server string) {
 		must(t, h.ConnectUnix(server))
 		must(t, h.Shutdown(nil))
 	}},
-	{api.Dead, "dead", func(t *testing.T, h *Libnbd, _ string) {
+	{api.Dead, "dead", (*Libnbd).AioIsDead, func(t *testing.T, h *Libnbd, _ string) {
 		ours, theirs := socketPair(t)
 		unix.Write(theirs, []byte("this is not what an NBD server says"))
 		if err := h.ConnectSocket(ours); err == nil {
@@ -121,6 +122,30 @@ func argument(typ reflect.Type) reflect.Value {
 	return reflect.Zero(typ)
 }
 
+// methodOf gives the Go method of a call.
+func methodOf(h *Libnbd, c *api.Call) (name string, method reflect.Value) {
+	for w := range strings.SplitSeq(c.Name, "_") {
+		name += strings.ToUpper(w[:1]) + w[1:]
+	}
+	return name, reflect.ValueOf(h).MethodByName(name)
+}
+
+// invoke makes a call with harmless arguments, and gives its error.
+func invoke(h *Libnbd, c *api.Call) error {
+	name, m := methodOf(h, c)
+	var in []reflect.Value
+	for i := range m.Type().NumIn() {
+		if given, ok := arguments[name]; ok {
+			in = append(in, reflect.ValueOf(given[i]))
+			continue
+		}
+		in = append(in, argument(m.Type().In(i)))
+	}
+	out := m.Call(in)
+	err, _ := out[len(out)-1].Interface().(error)
+	return err
+}
+
 // TestStates makes each call in each state: it must be refused, as libnbd
 // says it, where the table does not permit it, and must get past that check
 // where it does.
@@ -131,55 +156,89 @@ func TestStates(t *testing.T) {
 		if c.NoHandle || c.Name == "close" {
 			continue
 		}
-		var name strings.Builder
-		for w := range strings.SplitSeq(c.Name, "_") {
-			name.WriteString(strings.ToUpper(w[:1]) + w[1:])
-		}
 		t.Run(c.Name, func(t *testing.T) {
 			for _, s := range states {
 				h, err := Create()
 				must(t, err)
 				s.enter(t, h, server)
-				m := reflect.ValueOf(h).MethodByName(name.String())
-				var in []reflect.Value
-				for i := range m.Type().NumIn() {
-					if given, ok := arguments[name.String()]; ok {
-						in = append(in, reflect.ValueOf(given[i]))
-						continue
-					}
-					in = append(in, argument(m.Type().In(i)))
+				state, err := h.ConnectionState()
+				must(t, err)
+				if in, err := s.is(h); err != nil || !in {
+					t.Fatalf("the handle is in state %q (%v), want %s", *state, err, s.name)
 				}
-				out := m.Call(in)
-				err, _ = out[len(out)-1].Interface().(error)
-				judge(t, c, s.state, s.name, err)
+				finer, _, _ := strings.Cut(*state, ":")
+				judge(t, c, s.state, finer, invoke(h, c))
 				h.Close()
 			}
 		})
 	}
 }
 
-// judge says whether the outcome of a call in a state is right.
+// judge says whether the outcome of a call in a state is right; name is that of
+// the finer state, which messages have.
 func judge(t *testing.T, c *api.Call, state api.States, name string, err error) {
 	t.Helper()
-	refused := err != nil && strings.Contains(err.Error(), "nbd_"+c.Name+": invalid state: ")
 	if c.States == 0 || c.States&state != 0 {
-		if refused {
+		if err != nil && strings.Contains(err.Error(), "invalid state") {
 			t.Errorf("in state %s, which is permitted: %v", name, err)
 		}
 		return
 	}
-	if !refused {
+	e, ok := err.(*LibnbdError)
+	if !ok {
 		t.Errorf("in state %s, which is not permitted: %v", name, err)
 		return
 	}
-	want := syscall.EINVAL
+	errno, text := syscall.EINVAL, "Invalid argument"
 	if state == api.Created {
-		want = syscall.ENOTCONN
+		errno, text = syscall.ENOTCONN, "Transport endpoint is not connected"
 	}
-	if e := err.(*LibnbdError); e.Errno != want || !errors.Is(err, syscall.EINVAL) {
-		t.Errorf("in state %s the error %v has errno %v, want %v and to count as EINVAL", name, err, e.Errno, want)
+	want := "nbd_" + c.Name + ": invalid state: " + name + ": the handle must be " + needs(c.States) + ": " + text
+	if e.Op != c.Name || e.Errmsg != want || e.Errno != errno || !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("in state %s the error of %s is %q with errno %v, want %q with errno %v, and to count as EINVAL", name, e.Op, e.Errmsg, e.Errno, want, errno)
 	}
-	if !strings.Contains(err.Error(), ": the handle must be ") {
-		t.Errorf("in state %s the error %q does not say what state it must be", name, err)
+}
+
+// needs names states as libnbd does.
+func needs(s api.States) string {
+	var words []string
+	for _, w := range []struct {
+		state api.States
+		words string
+	}{
+		{api.Created, "newly created"}, {api.Connecting, "connecting"}, {api.Negotiating, "negotiating"},
+		{api.Connected, "connected with the server"}, {api.Closed, "shut down"}, {api.Dead, "dead"},
+	} {
+		if s&w.state != 0 {
+			words = append(words, w.words)
+		}
+	}
+	return strings.Join(words, ", or ")
+}
+
+// TestClosed makes each call on a closed handle, and on one that Create did
+// not make.
+func TestClosed(t *testing.T) {
+	h, err := Create()
+	must(t, err)
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range api.Calls {
+		c := &api.Calls[i]
+		if c.NoHandle || c.Name == "close" {
+			continue
+		}
+		for what, h := range map[string]*Libnbd{"a closed handle": h, "the zero value": new(Libnbd)} {
+			err := invoke(h, c)
+			if e, ok := err.(*LibnbdError); !ok || e.Op != c.Name || !errors.Is(err, syscall.EBADF) {
+				t.Errorf("%s of %s: %v, want EBADF", c.Name, what, err)
+			}
+		}
+	}
+	for what, h := range map[string]*Libnbd{"a closed handle": h, "the zero value": new(Libnbd)} {
+		if err := h.Close(); err == nil || err.Op != "close" || err.Errno != syscall.EBADF {
+			t.Errorf("Close of %s: %v, want EBADF", what, err)
+		}
 	}
 }

@@ -2,27 +2,27 @@
 
 package libnbd
 
-// Tls says whether to use TLS (nbd_set_tls(3)).
+// Tls says whether to use TLS ([Libnbd.SetTls]).
 type Tls int
 
-// Size names a size constraint (nbd_get_block_size(3)).
+// Size names a size constraint ([Libnbd.GetBlockSize]).
 type Size int
 
 // CmdFlag are the flags of commands.
 type CmdFlag uint32
 
-// HandshakeFlag are the flags of the handshake (nbd_set_handshake_flags(3)).
+// HandshakeFlag are the flags of the handshake ([Libnbd.SetHandshakeFlags]).
 type HandshakeFlag uint32
 
 // Strict are the checks made before a command is sent
-// (nbd_set_strict_mode(3)).
+// ([Libnbd.SetStrictMode]).
 type Strict uint32
 
 // AllowTransport are the transports that a URI may name
-// (nbd_set_uri_allow_transports(3)).
+// ([Libnbd.SetUriAllowTransports]).
 type AllowTransport uint32
 
-// Shutdown are the flags of nbd_shutdown(3).
+// Shutdown are the flags of [Libnbd.Shutdown].
 type Shutdown uint32
 
 // Constants of the API (libnbd(3)).

@@ -42,10 +42,10 @@ type Client struct {
 // kind, by shaking hands with the server at its other end. The connection
 // belongs to the client from then on, and is closed if NewClient fails.
 //
-// If cfg.TLS is set, the client asks for TLS and fails without it.
+// If cfg.TLS or cfg.PSK is set, the client asks for TLS and fails without it.
 // cfg.Connections is ignored: there is one.
 func NewClient(ctx context.Context, conn net.Conn, cfg Config) (*Client, error) {
-	s := &session{cfg: &cfg, export: cfg.Export, tls: cfg.TLS, dial: func(context.Context) (net.Conn, error) { return plain(conn), nil }}
+	s := &session{cfg: &cfg, export: cfg.Export, tls: cfg.ownTLS(""), dial: func(context.Context) (net.Conn, error) { return plain(conn), nil }}
 	return s.client(ctx)
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/gonbd/gonbd/internal/tlsclient"
 	"github.com/gonbd/gonbd/nbduri"
 )
 
@@ -24,8 +25,17 @@ type Config struct {
 	MetaContexts []string
 
 	// TLS is used for nbds URIs, and makes NewClient ask for TLS, without
-	// which it fails. If it has no ServerName, the URI's host is taken.
+	// which it fails. If it has no ServerName, the URI's host is taken. What
+	// the URI says about certificates it overrides.
 	TLS *tls.Config
+
+	// PSK is used likewise, for TLS with a pre-shared key.
+	PSK *PSK
+
+	// AllowTLS makes plain nbd URIs ask for TLS too, and go on without it
+	// where the server has none. It protects from nobody who can change what
+	// is sent.
+	AllowTLS bool
 
 	// Permissions restrict what a URI may do; nil stands for
 	// nbduri.DefaultPermissions.
@@ -42,6 +52,15 @@ type Config struct {
 
 	// Stderr is where a subprocess's standard error goes; nil is os.Stderr.
 	Stderr io.Writer
+}
+
+// PSK is a pre-shared key for TLS.
+type PSK struct {
+	// Identity is the user name that the server knows the key by. It is sent
+	// in the clear.
+	Identity string
+	// Key is the key itself, usually of 32 random bytes. It is never printed.
+	Key tlsclient.Key
 }
 
 // An Option changes a Config.
@@ -61,6 +80,14 @@ func WithMetaContexts(names ...string) Option {
 
 // WithTLSConfig sets the TLS configuration for nbds URIs.
 func WithTLSConfig(t *tls.Config) Option { return func(c *Config) { c.TLS = t } }
+
+// WithPSK sets a pre-shared key for nbds URIs.
+func WithPSK(identity string, key []byte) Option {
+	return func(c *Config) { c.PSK = &PSK{Identity: identity, Key: key} }
+}
+
+// WithAllowedTLS makes plain nbd URIs ask for TLS too, and go on without it.
+func WithAllowedTLS() Option { return func(c *Config) { c.AllowTLS = true } }
 
 // WithPermissions restricts what a URI may do: which transports, TLS, and
 // local files it may use.

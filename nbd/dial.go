@@ -3,11 +3,8 @@ package nbd
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"net"
 	"strconv"
-	"strings"
-	"syscall"
 
 	"github.com/gonbd/gonbd/internal/transport"
 	"github.com/gonbd/gonbd/nbduri"
@@ -63,7 +60,7 @@ func activate(ctx context.Context, argv []string, cfg *Config) (*session, error)
 // ofProcess makes the session of a server that was started for it. The first
 // connection is there already.
 func ofProcess(cfg *Config, proc *transport.Subprocess, target string) *session {
-	s := &session{cfg: cfg, export: cfg.Export, tls: cfg.TLS, proc: proc, target: target}
+	s := &session{cfg: cfg, export: cfg.Export, tls: cfg.ownTLS(""), proc: proc, target: target}
 	first := true
 	s.dial = func(ctx context.Context) (net.Conn, error) {
 		if first {
@@ -91,7 +88,7 @@ func newSession(ctx context.Context, uri string, opts []Option) (*session, error
 		return nil, err
 	}
 	s := &session{cfg: cfg, export: cmp.Or(u.Export, cfg.Export), target: u.String(), again: true}
-	if s.tls, err = tlsOf(u, cfg); err != nil {
+	if err = s.setTLS(u); err != nil {
 		return nil, err
 	}
 	port := strconv.FormatUint(uint64(cmp.Or(u.Port, nbduri.DefaultPort)), 10)
@@ -122,36 +119,4 @@ func newSession(ctx context.Context, uri string, opts []Option) (*session, error
 		}
 	}
 	return s, nil
-}
-
-// tlsOf gives the TLS configuration that a URI asks for, or nil for none.
-func tlsOf(u *nbduri.URI, cfg *Config) (*tls.Config, error) {
-	if !u.TLS {
-		return nil, nil
-	}
-	var given []string
-	for _, p := range []struct{ name, value string }{
-		{"tls-certificates", u.TLSCertificates}, {"tls-psk-file", u.TLSPSKFile}, {"tls-username", u.TLSUsername}, {"tls-priority", u.TLSPriority},
-	} {
-		if p.value != "" {
-			given = append(given, p.name)
-		}
-	}
-	if u.TLSType == "psk" || u.TLSType == "anon" {
-		given = append(given, "tls-type="+u.TLSType)
-	}
-	if len(given) > 0 {
-		return nil, misuse("TLS", syscall.ENOTSUP, "this version does not know the parameters "+strings.Join(given, ", ")+": give a tls.Config instead")
-	}
-	t := new(tls.Config)
-	if cfg.TLS != nil {
-		t = cfg.TLS.Clone()
-	}
-	if t.ServerName == "" {
-		t.ServerName = cmp.Or(u.TLSHostname, u.Host, "localhost")
-	}
-	if !u.TLSVerifyPeer.Or(true) {
-		t.InsecureSkipVerify = true
-	}
-	return t, nil
 }

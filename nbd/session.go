@@ -1,8 +1,8 @@
 package nbd
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gonbd/gonbd/internal/engine"
+	"github.com/gonbd/gonbd/internal/tlsclient"
 	"github.com/gonbd/gonbd/internal/transport"
 )
 
@@ -21,7 +22,8 @@ import (
 type session struct {
 	cfg    *Config
 	export string
-	tls    *tls.Config // nil: no TLS
+	tls    *tlsclient.Client // nil: no TLS
+	policy engine.TLSPolicy  // where there is TLS; required if not set
 	dial   func(context.Context) (net.Conn, error)
 	again  bool                  // dial works more than once
 	proc   *transport.Subprocess // the server, if this session started it
@@ -35,7 +37,7 @@ func (s *session) engineConfig() engine.Config {
 	cfg.StructuredReplies = !s.cfg.NoStructuredReplies
 	cfg.ExtendedHeaders = !s.cfg.NoExtendedHeaders && !s.cfg.NoStructuredReplies
 	if s.tls != nil {
-		cfg.TLS = engine.TLSRequire
+		cfg.TLS = cmp.Or(s.policy, engine.TLSRequire)
 	}
 	return cfg
 }
@@ -166,7 +168,7 @@ func (s *session) exchange(ctx context.Context, nc *net.Conn, eng *engine.Conn, 
 		for ev := eng.Next(); ev != nil; ev = eng.Next() {
 			switch {
 			case ev.Kind == engine.EventStartTLS:
-				tc := tls.Client(*nc, s.tls)
+				tc := s.tls.Conn(*nc)
 				err := tc.HandshakeContext(ctx)
 				if err == nil {
 					*nc = tc

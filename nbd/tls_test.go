@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gonbd/gonbd/internal/script"
+	"github.com/gonbd/gonbd/internal/testcerts"
 	"github.com/gonbd/gonbd/internal/wire"
 	"github.com/gonbd/gonbd/nbdserver"
 	"github.com/gonbd/gonbd/nbduri"
@@ -139,22 +140,76 @@ func TestTLSRefused(t *testing.T) {
 	wait()
 }
 
+// TestTLSParameters reaches servers by what a URI says alone.
 func TestTLSParameters(t *testing.T) {
+	dir := t.TempDir()
+	ca := testcerts.New(t, dir)
+	cert := ca.Server()
+	ca.Client()
+	keys := testcerts.WriteKeys(t, dir)
+	x509 := memory(4096)
+	x509.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}
+	psk := memory(4096)
+	psk.PSK = func(name string) ([]byte, bool) { return testcerts.Key, name == "alice" }
+	x509.RequireTLS, psk.RequireTLS = true, true
 	perms := nbduri.DefaultPermissions()
 	perms.LocalFile, perms.TLSPriority = true, true
-	for _, p := range []string{"tls-certificates=/etc/pki", "tls-psk-file=/etc/psk", "tls-username=alice", "tls-type=psk", "tls-type=anon", "tls-priority=NORMAL"} {
-		_, err := Dial(limited(t), "nbds://localhost:1/?"+p, WithPermissions(perms))
-		name, _, _ := strings.Cut(p, "=")
-		if !errors.Is(err, syscall.ENOTSUP) || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", p, err)
+	x509URI := strings.Replace(serve(t, x509, "tcp"), "nbd:", "nbds:", 1)
+	pskURI := strings.Replace(serve(t, psk, "unix"), "nbd+unix://", "nbds+unix://alice@", 1)
+	for _, uri := range []string{
+		x509URI + "?tls-certificates=" + dir,
+		x509URI + "?tls-certificates=" + dir + "&tls-priority=NORMAL:-VERS-TLS1.3",
+		x509URI + "?tls-certificates=" + dir + "&tls-hostname=localhost",
+		pskURI + "&tls-psk-file=" + keys,
+		strings.Replace(pskURI, "alice@", "", 1) + "&tls-username=alice&tls-psk-file=" + keys,
+	} {
+		c, err := Dial(limited(t), uri, WithPermissions(perms))
+		if err != nil {
+			t.Errorf("%s: %v", uri, err)
+			continue
+		}
+		if _, err := c.WriteAt(pattern(4096, 1), 0); err != nil || !c.Protocol().TLS {
+			t.Errorf("%s: %v", uri, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("%s: closing: %v", uri, err)
 		}
 	}
-	if _, err := Dial(limited(t), "nbds://localhost:1/?tls-psk-file=/etc/psk"); !errors.Is(err, syscall.EPERM) {
+	for uri, text := range map[string]string{
+		x509URI + "?tls-certificates=" + dir + "&tls-hostname=elsewhere": "is for localhost",
+		x509URI + "?tls-certificates=/nonexistent":                       "/nonexistent/ca-cert.pem",
+		pskURI + "&tls-psk-file=/nonexistent":                            "/nonexistent",
+		x509URI + "?tls-type=anon":                                       "tls-type=anon",
+		pskURI + "&tls-type=psk":                                         "tls-psk-file",
+		x509URI + "?tls-priority=SECURE256":                              "SECURE256",
+	} {
+		if _, err := Dial(limited(t), uri, WithPermissions(perms)); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v, want an error that says %q", uri, err, text)
+		}
+	}
+	if _, err := Dial(limited(t), pskURI+"&tls-psk-file="+keys); !errors.Is(err, syscall.EPERM) {
 		t.Errorf("a local file without permission: %v", err)
 	}
 	if _, err := Dial(limited(t), "nbd://localhost:1", WithPermissions(nbduri.Permissions{})); err == nil {
 		t.Error("no permission at all, and no error")
 	}
+	c, err := Dial(limited(t), pskURI, WithPSK("alice", testcerts.Key))
+	if err != nil || !c.Protocol().TLS {
+		t.Fatalf("a key in memory: %v", err)
+	}
+	c.Close()
+	// Both sides may do without.
+	c, err = Dial(limited(t), serve(t, memory(4096), "unix"), WithAllowedTLS())
+	if err != nil || c.Protocol().TLS {
+		t.Fatalf("TLS allowed, a server without: %v", err)
+	}
+	c.Close()
+	psk.RequireTLS = false
+	c, err = Dial(limited(t), serve(t, psk, "unix"), WithAllowedTLS(), WithPSK("alice", testcerts.Key))
+	if err != nil || !c.Protocol().TLS {
+		t.Fatalf("TLS allowed, a server with it: %v", err)
+	}
+	c.Close()
 }
 
 func TestLogTellsNoSecrets(t *testing.T) {

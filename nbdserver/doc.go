@@ -9,8 +9,8 @@
 // so. [NewMemory] and [OpenFile] make complete backends.
 //
 // The server speaks the whole protocol of doc/proto.md of the
-// NetworkBlockDevice/nbd repository: the three handshakes and all options but
-// STARTTLS, all commands and flags, simple, structured and extended replies,
+// NetworkBlockDevice/nbd repository: the three handshakes and all options,
+// TLS with certificates or pre-shared keys, all commands and flags, simple, structured and extended replies,
 // metadata contexts with payload filtering, and size constraints.
 // [Server.Disable] turns parts of it off, for old clients and for tests.
 //

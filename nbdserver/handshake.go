@@ -1,6 +1,7 @@
 package nbdserver
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gonbd/gonbd/internal/wire"
@@ -137,8 +138,13 @@ func (h *haggle) option() error {
 	}
 	h.log.Debug("option", "option", o.Option, "length", o.Length)
 
+	inClear := h.srv.RequireTLS && !h.neg.tls
 	switch o.Option {
 	case wire.OptExportName:
+		if inClear {
+			// There is no way to say no to this option.
+			return errors.New("nbdserver: the client sent NBD_OPT_EXPORT_NAME without TLS, which is required")
+		}
 		return h.exportName(string(data))
 	case wire.OptAbort:
 		// The client may have gone without waiting for the answer.
@@ -147,6 +153,9 @@ func (h *haggle) option() error {
 	}
 	if h.isStopping() {
 		return h.finish(o.Option, h.refuse(wire.RepErrShutdown, "the server is shutting down"))
+	}
+	if inClear && o.Option != wire.OptStartTLS {
+		return h.finish(o.Option, h.refuse(wire.RepErrTLSReqd, "this server requires TLS"))
 	}
 	switch o.Option {
 	case wire.OptStartTLS:

@@ -80,7 +80,7 @@ func (h *haggle) answer(o wire.Option, data []byte) answer {
 func (h *haggle) tls(data []byte) error {
 	const o = wire.OptStartTLS
 	switch {
-	case h.srv.startTLS == nil:
+	case !h.srv.hasTLS():
 		return h.finish(o, h.refuse(wire.RepErrUnsup, "this server has no TLS"))
 	case len(data) > 0:
 		return h.finish(o, h.refuse(wire.RepErrInvalid, "%v has no data, but %d bytes came", o, len(data)))
@@ -95,7 +95,7 @@ func (h *haggle) tls(data []byte) error {
 	if err := h.finish(o, answer{}); err != nil {
 		return err
 	}
-	secure, err := h.srv.startTLS(h.ctx, h.netConn())
+	secure, err := h.srv.upgrade(h.ctx, h.netConn())
 	if err != nil {
 		return fmt.Errorf("nbdserver: TLS handshake: %w", err)
 	}

@@ -3,6 +3,7 @@ package nbdserver
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,8 +64,21 @@ type Server struct {
 	// Disable turns features off.
 	Disable Features
 
-	// startTLS upgrades a connection after NBD_OPT_STARTTLS. While it is
-	// nil the option is answered with NBD_REP_ERR_UNSUP.
+	// TLS is the configuration for clients that ask for TLS, which needs a
+	// certificate; ClientAuth and ClientCAs of it authenticate them. Clients
+	// of oldstyle and plain newstyle handshakes cannot ask.
+	TLS *tls.Config
+
+	// PSK gives the pre-shared key of a user, for TLS without certificates.
+	// It may be called for several clients at once. Only one of TLS and PSK
+	// may be set.
+	PSK func(identity string) (key []byte, ok bool)
+
+	// RequireTLS refuses whatever a client asks for before TLS.
+	RequireTLS bool
+
+	// startTLS upgrades a connection after NBD_OPT_STARTTLS, instead of TLS
+	// and PSK.
 	startTLS func(context.Context, net.Conn) (net.Conn, error)
 
 	mu        sync.Mutex
@@ -289,6 +303,9 @@ func (s *Server) check() error {
 	}
 	if s.MaxRequests < 0 || s.MaxMemory < 0 {
 		return fmt.Errorf("nbdserver: MaxRequests is %d and MaxMemory %d, should be 0 or more", s.MaxRequests, s.MaxMemory)
+	}
+	if err := s.checkTLS(); err != nil {
+		return err
 	}
 	seen := make(map[string]bool)
 	for i, e := range s.Exports {

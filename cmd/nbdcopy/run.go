@@ -12,6 +12,7 @@ import (
 	"github.com/gonbd/gonbd/internal/cli"
 	"github.com/gonbd/gonbd/nbd"
 	"github.com/gonbd/gonbd/nbdcopy"
+	"github.com/gonbd/gonbd/nbduri"
 )
 
 func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
@@ -35,7 +36,10 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(stdio.Err, &slog.HandlerOptions{Level: level}))
-	o.open.NBD = []nbd.Option{nbd.WithLogger(logger), nbd.WithStderr(stdio.Err)}
+	// Who calls the tool has chosen the URI: it may name files of keys.
+	o.open.NBD = []nbd.Option{nbd.WithLogger(logger), nbd.WithStderr(stdio.Err), nbd.WithPermissions(nbduri.Permissions{
+		Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true, TLSPriority: true,
+	})}
 	o.copy.Warn = func(err error) { fmt.Fprintf(stdio.Err, "nbdcopy: warning: %v\n", err) }
 
 	p, err := newProgress(o, stdio.Err)

@@ -35,10 +35,10 @@ func uri(addr net.Addr, o *options) string {
 	u := url.URL{Path: "/" + o.export.Name}
 	switch a := addr.(type) {
 	case *net.UnixAddr:
-		u.Scheme = "nbd+unix"
+		u.Scheme = o.tls.scheme() + "+unix"
 		return u.Scheme + "://" + u.EscapedPath() + "?socket=" + plainQuery.Replace(url.QueryEscape(a.Name))
 	case *net.TCPAddr:
-		u.Scheme = "nbd"
+		u.Scheme = o.tls.scheme()
 		host := cmp.Or(o.address, "localhost")
 		if a.IP.IsUnspecified() {
 			host = "localhost"

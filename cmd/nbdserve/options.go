@@ -31,6 +31,7 @@ type options struct {
 	unix    string
 	single  bool
 
+	tls     tlsOptions
 	pidfile string
 	readyFD int
 	verbose bool
@@ -81,6 +82,10 @@ func parseOptions(args []string) (*options, error) {
 	f.IntVar(&o.maxRequests, "max-requests", 0, "serve at most `N` requests of a connection at a time (default 64)")
 	f.StringVarP(&o.pidfile, "pidfile", "P", "", "write the process ID to `PATH` when ready")
 	f.IntVar(&o.readyFD, "ready-fd", -1, "write the URI and a newline to the file descriptor `FD` when ready, and close it")
+	f.StringVar(&o.tls.policy, "tls", "", "`on`, off or require: offer TLS, or demand it (default on with certificates or keys)")
+	f.StringVar(&o.tls.certificates, "tls-certificates", "", "take server-cert.pem and server-key.pem of the folder `DIR`")
+	f.BoolVar(&o.tls.verifyPeer, "tls-verify-peer", false, "demand a client certificate of the authority in ca-cert.pem")
+	f.StringVar(&o.tls.pskFile, "tls-psk", "", "take the users and pre-shared keys of `FILE`, as psktool writes it")
 	d := &o.disable
 	f.BoolVar(&d.Newstyle, "oldstyle", false, "speak the oldstyle handshake")
 	f.BoolVar(&d.FixedNewstyle, "no-fixed-newstyle", false, "offer no option but NBD_OPT_EXPORT_NAME")
@@ -160,6 +165,7 @@ func (o *options) conflicts() error {
 	for _, pair := range [][2]string{
 		{"unix", "port"}, {"unix", "address"}, {"unix", "single"}, {"single", "port"}, {"single", "address"},
 		{"single", "ready-fd"}, {"single", "max-connections"},
+		{"tls-certificates", "tls-psk"}, {"tls-verify-peer", "tls-psk"},
 		{"oldstyle", "export"}, {"oldstyle", "no-fixed-newstyle"},
 	} {
 		if set(pair[0]) && set(pair[1]) {
@@ -168,6 +174,9 @@ func (o *options) conflicts() error {
 	}
 	if set("unix") && o.unix == "" {
 		return usagef("--unix needs the path of a socket")
+	}
+	if err := o.tls.check(); err != nil {
+		return err
 	}
 	if o.maxConns < 0 || o.maxRequests < 0 {
 		return usagef("--max-connections and --max-requests can't be negative")

@@ -61,6 +61,9 @@ func run(ctx context.Context, args []string, std stdio) error {
 		MaxRequests: o.maxRequests,
 		Disable:     o.disable,
 	}
+	if err := o.tls.apply(s); err != nil {
+		return err
+	}
 	stopped := make(chan struct{})
 	defer func() { <-stopped }()
 	defer cancel()

@@ -287,6 +287,12 @@ func (c *Conn) Fail(err error) {
 		// Some servers answer the goodbye by resetting the connection.
 		c.EOF()
 		return
+	case StateReady:
+		if c.disc && c.buffered() == 0 {
+			// As here: over TLS, since its own goodbye comes unread.
+			c.EOF()
+			return
+		}
 	}
 	e := &nbderr.Error{Kind: nbderr.Transport, Errno: syscall.ENOTCONN, Retry: true, Err: err}
 	if errno, ok := nbderr.ErrnoOf(err); ok {

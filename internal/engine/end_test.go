@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -122,6 +123,66 @@ func TestDisconnect(t *testing.T) {
 		}
 	}
 	wantError(t, New(DefaultConfig()).Disconnect(), nbderr.Local, "disconnect")
+}
+
+// TestResetAfterGoodbye has the server answer the goodbye by resetting the
+// connection, which is a polite end all the same; without a goodbye it is not.
+func TestResetAfterGoodbye(t *testing.T) {
+	for _, said := range []bool{true, false} {
+		c := connect(t, extended)
+		cmd := &Command{Type: wire.CmdFlush}
+		if err := c.Submit(cmd); err != nil {
+			t.Fatal(err)
+		}
+		if said {
+			if err := c.Disconnect(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sendAll(c)
+		c.Fail(syscall.ECONNRESET)
+		happened(c)
+		if want := map[bool]State{true: StateClosed, false: StateDead}[said]; c.State() != want || cmd.Err == nil {
+			t.Errorf("goodbye %v: the connection is %v, the command's error %v", said, c.State(), cmd.Err)
+		}
+	}
+}
+
+// TestDropUnsent takes requests back of which nothing was sent.
+func TestDropUnsent(t *testing.T) {
+	for _, sent := range []int{0, 10, wire.ExtendedRequestSize, wire.ExtendedRequestSize + 100, wire.ExtendedRequestSize + 512} {
+		c := connect(t, extended)
+		first := &Command{Type: wire.CmdWrite, Data: pattern(512, 1)}
+		rest := []*Command{{Type: wire.CmdFlush}, {Type: wire.CmdWrite, Data: pattern(512, 2)}, {Type: wire.CmdFlush}}
+		for _, cmd := range append([]*Command{first}, rest...) {
+			if err := c.Submit(cmd); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all := slices.Concat(c.Outgoing()...)
+		c.Sent(sent)
+		c.DropUnsent()
+		keep := wire.ExtendedRequestSize + 512
+		if sent == 0 {
+			keep = 0
+		}
+		if got := slices.Concat(c.Outgoing()...); !bytes.Equal(got, all[sent:keep]) {
+			t.Errorf("%d bytes sent: %d bytes are left, want %d", sent, len(got), keep-sent)
+		}
+		// What follows is sent behind it, and all commands end.
+		if err := c.Disconnect(); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Concat(c.Outgoing()...); len(got) != keep-sent+wire.ExtendedRequestSize {
+			t.Errorf("%d bytes sent: %d bytes with the goodbye", sent, len(got))
+		}
+		c.EOF()
+		if events := happened(c); len(events) != 5 {
+			t.Errorf("%d bytes sent: the events are\n%s", sent, describeAll(events))
+		}
+	}
+	c := New(DefaultConfig())
+	c.DropUnsent() // nothing
 }
 
 // TestCloseEverywhere closes a connection in each state that a handshake goes

@@ -1557,7 +1557,13 @@ func (h *Handle) ConnectUnix(unixsocket string) error {
 	if h.debugging() {
 		h.traceEnter("unixsocket=%q", unixsocket)
 	}
-	err := h.connectUnix(unixsocket)
+	var err error
+	switch {
+	case hasNUL(unixsocket) && unixsocket[0] != 0:
+		err = badString("unixsocket")
+	default:
+		err = h.connectUnix(unixsocket)
+	}
 	if err == nil && h.debugging() {
 		h.traceRet("0")
 	}
@@ -2303,7 +2309,13 @@ func (h *Handle) AioConnectUnix(unixsocket string) error {
 	if h.debugging() {
 		h.traceEnter("unixsocket=%q", unixsocket)
 	}
-	err := h.aioConnectUnix(unixsocket)
+	var err error
+	switch {
+	case hasNUL(unixsocket) && unixsocket[0] != 0:
+		err = badString("unixsocket")
+	default:
+		err = h.aioConnectUnix(unixsocket)
+	}
 	if err == nil && h.debugging() {
 		h.traceRet("0")
 	}

@@ -1,8 +1,12 @@
 package handle
 
 import (
+	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,6 +21,13 @@ const supportsVsock = true
 // endGrace is how long a subprocess may take to end once it was asked to; a
 // server may have much to flush.
 const endGrace = 10 * time.Second
+
+// Spawn starts a program with the given descriptors as its first ones, and no
+// others that are closed on exec. The C library replaces it, to give the
+// program the signal mask of the thread that called.
+var Spawn = func(path string, argv, env []string, files []uintptr) (pid int, err error) {
+	return syscall.ForkExec(path, argv, &syscall.ProcAttr{Files: files, Env: env})
+}
 
 // child is a subprocess that serves the connection.
 type child struct {
@@ -37,7 +48,7 @@ func startCommand(argv []string) (*child, int, error) {
 	}
 	defer unix.Close(fds[1])
 	theirs := uintptr(fds[1])
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Files: []uintptr{theirs, theirs, 2}, Env: os.Environ()})
+	pid, err := Spawn(path, argv, Environ(), []uintptr{theirs, theirs, 2})
 	if err == nil {
 		err = unix.SetNonblock(fds[0], true)
 	}
@@ -55,7 +66,7 @@ func startActivated(argv []string, name string) (*child, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	a, err := transport.PrepareActivation(path, argv, transport.Options{SocketName: name})
+	a, err := transport.PrepareActivation(path, argv, transport.Options{SocketName: name, Env: Environ()})
 	if err != nil {
 		return nil, "", err
 	}
@@ -68,7 +79,7 @@ func startActivated(argv []string, name string) (*child, string, error) {
 	defer null.Close()
 	// What the server prints is not the caller's own output.
 	files := []uintptr{null.Fd(), 2, 2, a.Listener.Fd()}
-	pid, err := syscall.ForkExec(a.Path, a.Args, &syscall.ProcAttr{Files: files, Env: a.Env})
+	pid, err := Spawn(a.Path, a.Args, a.Env, files)
 	if err != nil {
 		os.RemoveAll(a.Dir)
 		return nil, "", cannotStart(argv, err)
@@ -80,11 +91,21 @@ func lookPath(argv []string) (string, error) {
 	if len(argv) == 0 || argv[0] == "" {
 		return "", fault(syscall.EINVAL, "the command's name is missing in argv")
 	}
-	path, err := exec.LookPath(argv[0])
-	if err != nil {
-		return "", cannotStart(argv, err)
+	name := argv[0]
+	if strings.Contains(name, "/") {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return "", cannotStart(argv, err)
+		}
+		return path, nil
 	}
-	return path, nil
+	// exec.LookPath would search the PATH that os.Getenv knows.
+	for _, dir := range filepath.SplitList(Getenv("PATH")) {
+		if path, err := exec.LookPath(cmp.Or(dir, ".") + "/" + name); err == nil {
+			return path, nil
+		}
+	}
+	return "", cannotStart(argv, fmt.Errorf("not found in $PATH: %w", syscall.ENOENT))
 }
 
 func cannotStart(argv []string, err error) error {

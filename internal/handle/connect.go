@@ -26,6 +26,7 @@ type connection struct {
 	failure error
 
 	child *child
+	tls   *tlsStream // once the server has agreed to TLS
 
 	watch *atomic.Int32 // see Handle.WatchFD
 }
@@ -38,6 +39,9 @@ type address struct {
 
 // begin starts to connect to the first of some addresses that answers.
 func (h *Handle) begin(what string, addrs []address) error {
+	if err := h.readyTLS(); err != nil {
+		return err
+	}
 	h.configure()
 	h.eng.Connecting()
 	h.conn.what, h.conn.pending, h.conn.failed = what, addrs, nil

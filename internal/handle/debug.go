@@ -1,9 +1,6 @@
 package handle
 
-import (
-	"fmt"
-	"os"
-)
+import "fmt"
 
 // debugging is where debugging messages go.
 type debugging struct {
@@ -17,7 +14,7 @@ func (d *debugging) print(name, call, msg string) {
 		return
 	}
 	// One write, so that lines of several threads do not mix.
-	fmt.Fprint(os.Stderr, "libnbd: debug: "+name+": "+call+": "+msg+"\n")
+	fmt.Fprint(Stderr, "libnbd: debug: "+name+": "+call+": "+msg+"\n")
 }
 
 func (d *debugging) close() {

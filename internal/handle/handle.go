@@ -2,13 +2,13 @@ package handle
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/gonbd/gonbd/internal/engine"
 	"github.com/gonbd/gonbd/internal/sockio"
+	"github.com/gonbd/gonbd/internal/tlsclient"
 )
 
 // Handle is one connection to an NBD server. Its methods may be called from
@@ -23,14 +23,15 @@ type Handle struct {
 	private uintptr
 	debug   debugging
 
-	eng    *engine.Conn
-	conn   connection
-	in     sockio.Vector
-	out    sockio.Vector
-	full   bool // the socket took no more
-	mute   bool // the socket takes nothing any more; what comes is still read
-	bye    bool // the sending side is shut down
-	option *option
+	eng       *engine.Conn
+	tlsClient *tlsclient.Client
+	conn      connection
+	in        sockio.Vector
+	out       sockio.Vector
+	full      bool // the socket took no more
+	mute      bool // the socket takes nothing any more; what comes is still read
+	bye       bool // the sending side is shut down
+	option    *option
 
 	done      commandList // completed, and not retired
 	spare     []*command
@@ -53,7 +54,7 @@ func New() *Handle {
 	h := &Handle{settings: defaultSettings(), name: fmt.Sprintf("nbd%d", handles.Add(1))}
 	h.conn.fd = -1
 	h.eng = engine.New(engine.Config{})
-	h.debug.on = os.Getenv("LIBNBD_DEBUG") == "1"
+	h.debug.on = Getenv("LIBNBD_DEBUG") == "1"
 	h.publish()
 	if h.debug.on {
 		h.call = "nbd_create"

@@ -1,11 +1,10 @@
 package handle
 
 import (
-	"os"
-	"os/user"
 	"syscall"
 
 	"github.com/gonbd/gonbd/internal/engine"
+	"github.com/gonbd/gonbd/internal/tlsclient"
 	"github.com/gonbd/gonbd/internal/wire"
 	"github.com/gonbd/gonbd/nbduri"
 )
@@ -208,9 +207,6 @@ func (h *Handle) setTcpOption(option, value int) error {
 }
 
 func (h *Handle) setTls(policy int) error {
-	if policy != tlsDisable && !tlsSupported {
-		return errNoTLS()
-	}
 	h.tls = policy
 	return nil
 }
@@ -233,14 +229,11 @@ func (h *Handle) getTlsUsername() (string, error) {
 	if h.tlsUsernameSet {
 		return h.tlsUsername, nil
 	}
-	if name := os.Getenv("LOGNAME"); name != "" {
-		return name, nil
-	}
-	u, err := user.Current()
+	name, err := tlsclient.LoginName()
 	if err != nil {
 		return "", fault(syscall.ENOENT, "the login name is not known (%v): set a user name with nbd_set_tls_username", err)
 	}
-	return u.Username, nil
+	return name, nil
 }
 
 func (h *Handle) setTlsHostname(name string) error { h.tlsHostname = name; return nil }

@@ -38,6 +38,9 @@ func (h *Handle) direction() uint {
 		return 0
 	}
 	read, write := h.eng.Direction()
+	if s := h.conn.tls; s != nil {
+		read, write = read || s.shaking, h.unsent()
+	}
 	var d uint
 	if read && h.eng.State() != engine.StateNegotiating {
 		d |= directionRead

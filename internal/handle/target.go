@@ -121,6 +121,9 @@ func (h *Handle) aioConnectSocket(fd int) error {
 	if err := adopt(fd); err != nil {
 		return fault(err.(syscall.Errno), "the socket %d", fd)
 	}
+	if err := h.readyTLS(); err != nil {
+		return err
+	}
 	h.configure()
 	h.eng.Connecting()
 	h.conn.what = "connect"
@@ -139,6 +142,9 @@ func (h *Handle) connectCommand(argv []string) error { return h.settle(h.aioConn
 
 // spawn starts a subprocess that has the other end of the connection.
 func (h *Handle) spawn(argv []string, start func([]string) (*child, int, error)) error {
+	if err := h.readyTLS(); err != nil {
+		return err
+	}
 	c, fd, err := start(argv)
 	if err != nil {
 		return err
@@ -152,6 +158,9 @@ func (h *Handle) spawn(argv []string, start func([]string) (*child, int, error))
 }
 
 func (h *Handle) aioConnectSystemdSocketActivation(argv []string) error {
+	if err := h.readyTLS(); err != nil {
+		return err
+	}
 	c, socket, err := startActivated(argv, h.socketName)
 	if err != nil {
 		return err
@@ -171,9 +180,6 @@ func (h *Handle) aioConnectUri(uri string) error {
 	}
 	if err := h.uri.Check(u); err != nil {
 		return err
-	}
-	if u.TLS && !tlsSupported {
-		return errNoTLS()
 	}
 	if err := h.setExportName(u.Export); err != nil {
 		return err
@@ -205,11 +211,8 @@ func (h *Handle) connectSSH(u *nbduri.URI) error {
 	if err != nil {
 		return err
 	}
-	if err := h.spawn(argv, startCommand); err != nil {
-		return err
-	}
 	h.conn.target, h.conn.named = *u, true
-	return nil
+	return h.spawn(argv, startCommand)
 }
 
 // adoptTLS takes over what a URI says about TLS.

@@ -127,7 +127,7 @@ func (h *Handle) sleep(c *command, extra, timeout int) (bool, error) {
 		case now&directionWrite != 0:
 			h.writable()
 		}
-		if h.eng.Pending() && ready&directionWrite != 0 {
+		if h.unsent() && ready&directionWrite != 0 {
 			h.writable()
 		}
 	}
