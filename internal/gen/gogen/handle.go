@@ -206,7 +206,9 @@ func checks(c *api.Call) []string {
 		n := argName(a)
 		switch a.Kind {
 		case api.KindString, api.KindPath:
-			if n != "unixsocket" { // names in the abstract namespace begin with one
+			if n == "unixsocket" { // names in the abstract namespace begin with one
+				add("case hasNUL(%[1]s) && %[1]s[0] != 0:\nerr = badString(%[1]q)", n)
+			} else {
 				add("case hasNUL(%[1]s):\nerr = badString(%[1]q)", n)
 			}
 		case api.KindStringList:

@@ -2,7 +2,6 @@ package gogen
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/gonbd/gonbd/internal/api"
@@ -139,6 +138,9 @@ func libnbdCall(w *writer, c *api.Call) {
 		}
 		return fmt.Sprintf("return failure(%q, %s)", c.Name, err)
 	}
+	if atomic(c) { // the handle itself does not look
+		w.f("if h.isClosed() {\n%s\n}", failure(fmt.Sprintf("errClosed(%q)", "nbd_"+c.Name)))
+	}
 	var pass []string
 	for _, a := range c.Args {
 		n := argName(a)
@@ -191,91 +193,4 @@ func libnbdCall(w *writer, c *api.Call) {
 	} else {
 		w.f("return %s, nil\n}", convert)
 	}
-}
-
-var (
-	reference = regexp.MustCompile(`\bnbd_([a-z0-9_]+)\(3\)`)
-	code      = regexp.MustCompile(`\{([^{}]*)\}`)
-)
-
-// Doc gives the Go doc comment of a call.
-func Doc(c *api.Call) string {
-	text := goName(c.Name) + " is nbd_" + c.Name + ": " + c.Doc().Short + "."
-	if c.Doc().Long != "" {
-		text += "\n\n" + c.Doc().Long
-	}
-	known := make(map[string]bool)
-	for _, c := range calls() {
-		known[c.Name] = true
-	}
-	text = reference.ReplaceAllStringFunc(text, func(s string) string {
-		n := reference.FindStringSubmatch(s)[1]
-		switch {
-		case known[n]:
-			return "[Libnbd." + goName(n) + "]"
-		case n == "create":
-			return "[Create]"
-		case n == "close":
-			return "[Libnbd.Close]"
-		}
-		return s
-	})
-	text = code.ReplaceAllString(text, "$1")
-	text = strings.ReplaceAll(text, "LIBNBD_", "")
-	return comment(text)
-}
-
-// comment makes a comment of text in the table's markup: wrapped paragraphs,
-// lists, and verbatim blocks.
-func comment(text string) string {
-	var out []string
-	for para := range strings.SplitSeq(strings.Trim(text, "\n"), "\n\n") {
-		if len(out) > 0 {
-			out = append(out, "//")
-		}
-		var words []string
-		prefix := "// "
-		flush := func() {
-			out = append(out, wrap(words, prefix)...)
-			words = nil
-		}
-		for line := range strings.SplitSeq(para, "\n") {
-			switch {
-			case strings.HasPrefix(line, "\t"):
-				flush()
-				out = append(out, "//"+line)
-				continue
-			case strings.HasPrefix(line, "- "):
-				flush()
-				prefix = "//   - "
-				line = line[2:]
-			}
-			words = append(words, strings.Fields(line)...)
-		}
-		flush()
-	}
-	return strings.Join(out, "\n")
-}
-
-// wrap breaks words into lines, of which the first begins with the prefix and
-// the others are indented like it.
-func wrap(words []string, prefix string) []string {
-	const width = 77
-	var lines []string
-	line := prefix
-	for i, w := range words {
-		if i > 0 && len(line)+1+len(w) > width && line != prefix {
-			lines = append(lines, strings.TrimRight(line, " "))
-			prefix = "//" + strings.Repeat(" ", len(prefix)-2)
-			line = prefix
-		}
-		if line != prefix {
-			line += " "
-		}
-		line += w
-	}
-	if line != prefix {
-		lines = append(lines, line)
-	}
-	return lines
 }

@@ -17,11 +17,10 @@ var (
 // binding's list of declarations, one that compiles, or a test that passes,
 // only if package libnbd has it with the same type and value.
 func Signatures(list string) []byte {
-	var w, consts writer
+	var w, consts, kinds writer
 	w.f("%s\n", notice)
 	w.f("package libnbd\n")
-	w.f("import (\n\"syscall\"\n\"testing\"\n\"unsafe\"\n)\n")
-	w.f("var _ syscall.Errno\n")
+	w.f("import (\n\"reflect\"\n\"syscall\"\n\"testing\"\n\"unsafe\"\n)\n")
 	for line := range strings.Lines(list) {
 		line = strings.TrimSpace(line)
 		if line == "" {
@@ -33,10 +32,7 @@ func Signatures(list string) []byte {
 				want = m[2] + "(" + want + ")"
 			}
 			consts.f("{%q, %s, %s},", m[1], m[1], want)
-			if m[2] == "" && strings.HasPrefix(want, `"`) {
-				// Only a constant can be made another one of.
-				w.f("const _ = %s", m[1])
-			}
+			w.f("const _ = %s", m[1]) // which a variable could not be
 			continue
 		}
 		if m := methodLine.FindStringSubmatch(line); m != nil {
@@ -64,14 +60,18 @@ func Signatures(list string) []byte {
 		case strings.HasPrefix(m[2], "func"):
 			w.f("var _ %s = %s(nil)", m[2], m[1])
 		default:
-			consts.f("{%q, %s(%s(1)), %s(1)},", m[1], m[2], m[1], m[2])
+			// A type of its own, not an alias, of that kind.
+			kinds.f("{reflect.TypeFor[%s](), %q, reflect.%s},", m[1], m[1], goName(m[2]))
 		}
 	}
-	w.f("\nvar _ unsafe.Pointer\n")
-	w.f("// TestConstants compares types and values.\nfunc TestConstants(t *testing.T) {")
+	w.f("\n// TestConstants compares types and values.\nfunc TestConstants(t *testing.T) {")
 	w.f("for _, tt := range []struct {\nname string\ngot, want any\n}{")
 	w.f("%s", consts.String())
-	w.f("} {\nif tt.got != tt.want {\nt.Errorf(\"%%s is %%T(%%v), want %%T(%%v)\", tt.name, tt.got, tt.got, tt.want, tt.want)\n}\n}\n}")
+	w.f("} {\nif tt.got != tt.want {\nt.Errorf(\"%%s is %%T(%%v), want %%T(%%v)\", tt.name, tt.got, tt.got, tt.want, tt.want)\n}\n}\n}\n")
+	w.f("// TestTypes compares the types that are numbers.\nfunc TestTypes(t *testing.T) {")
+	w.f("for _, tt := range []struct {\ntyp reflect.Type\nname string\nkind reflect.Kind\n}{")
+	w.f("%s", kinds.String())
+	w.f("} {\nif tt.typ.Name() != tt.name || tt.typ.Kind() != tt.kind {\nt.Errorf(\"%%s is %%s of kind %%s, want kind %%s\", tt.name, tt.typ, tt.typ.Kind(), tt.kind)\n}\n}\n}")
 	return w.source()
 }
 
