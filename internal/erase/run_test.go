@@ -163,7 +163,7 @@ func TestPipelined(t *testing.T) {
 			return nil
 		}})
 		s.Disable.ExtendedHeaders = true
-		if r := runOurs(t, tool, "-y", "-o", fmt.Sprint(off), "-l", fmt.Sprint(n), serve(t, s)); r.Code != 0 || requests.Load() != 26 || sum.Load() != n {
+		if r := runOurs(t, tool, "-y", "-o", fmt.Sprint(off), "-l", fmt.Sprint(int64(n)), serve(t, s)); r.Code != 0 || requests.Load() != 26 || sum.Load() != n {
 			t.Errorf("%s: %+v; %d requests for %d bytes", tool, r, requests.Load(), sum.Load())
 		}
 	}

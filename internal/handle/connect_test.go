@@ -209,6 +209,8 @@ func TestURIPermissions(t *testing.T) {
 	must(t, h.SetUriAllowTls(tlsAllow))
 	wantErr(t, h.ConnectUri("nbds+unix:///?socket="+path+"&tls-psk-file=/x"), syscall.EPERM)
 	wantErr(t, h.ConnectUri("http://localhost/"), syscall.EINVAL)
+	wantErr(t, h.ConnectUri("nbds+unix:///?tls-type=anon&socket="+path), syscall.ENOTSUP, "tls-type=anon")
+	wantErr(t, h.ConnectUri("nbds+unix:///?tls-type=psk&socket="+path), syscall.EINVAL, "tls-psk-file")
 	must(t, h.ConnectUri(uri))
 	if on, _ := h.AioIsReady(); !on {
 		t.Errorf("the state is %v", h.public.class())

@@ -181,6 +181,12 @@ func (h *Handle) aioConnectUri(uri string) error {
 	if err := h.uri.Check(u); err != nil {
 		return err
 	}
+	switch {
+	case u.TLSType == "anon":
+		return fault(syscall.ENOTSUP, "tls-type=anon, which protects from nobody who can change what is sent, is not supported")
+	case u.TLSType == "psk" && u.TLSPSKFile == "" && h.tlsPSKFile == "":
+		return fault(syscall.EINVAL, "tls-type=psk needs tls-psk-file, or nbd_set_tls_psk_file before")
+	}
 	if err := h.setExportName(u.Export); err != nil {
 		return err
 	}
