@@ -42,6 +42,7 @@ type options struct {
 	verbose    bool
 	version    bool
 	help       bool
+	listing    string // of options, for completion
 	src, dst   cli.Source
 	flags      *pflag.FlagSet
 	progressFD int
@@ -73,11 +74,13 @@ func parse(args []string) (*options, error) {
 	f.BoolVarP(&o.version, "version", "V", false, "print the version and exit")
 	f.BoolVar(&o.help, "help", false, "print this and exit")
 
+	list := cli.ListingFlags(f)
 	sources, err := cli.Parse(f, args)
 	if err != nil {
 		return nil, err
 	}
-	if o.help || o.version {
+	o.listing = list()
+	if o.help || o.version || o.listing != "" {
 		return o, nil
 	}
 	if len(sources) != 2 {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"math"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/gonbd/gonbd/internal/cli"
 )
 
 func TestOptions(t *testing.T) {
@@ -150,6 +153,16 @@ func TestPercentOf(t *testing.T) {
 	} {
 		if got := percentOf(row.done, row.total); got != row.want {
 			t.Errorf("percentOf(%d, %d) = %d, expected %d", row.done, row.total, got, row.want)
+		}
+	}
+}
+
+// TestListing lists the options, as the completion of a shell asks for them.
+func TestListing(t *testing.T) {
+	for option, want := range map[string]string{"--short-options": "-R\n", "--long-options": "--destination-is-zero\n"} {
+		var out strings.Builder
+		if err := run(context.Background(), []string{option}, cli.Stdio{Out: &out, Err: &out}); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %v, %q", option, err, &out)
 		}
 	}
 }

@@ -24,6 +24,9 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 	case o.help:
 		_, err := io.WriteString(stdio.Out, o.usage())
 		return err
+	case o.listing != "":
+		_, err := io.WriteString(stdio.Out, o.listing)
+		return err
 	case o.version:
 		_, err := io.WriteString(stdio.Out, versionText())
 		return err

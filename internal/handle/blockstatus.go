@@ -70,17 +70,19 @@ func (h *Handle) prepareFilter(count, offset uint64, contexts []string, flags ui
 	if err != nil {
 		return nil, err
 	}
-	if c.Contexts == nil {
-		c.Contexts = make([]uint32, 0, 4)
-	}
 	for _, name := range contexts {
 		id, ok := h.contextID(name)
 		if !ok {
 			h.recycle(c)
 			return nil, fault(syscall.EINVAL, "the metadata context %s was not negotiated", name)
 		}
-		c.Contexts = append(c.Contexts, id)
+		c.ids = append(c.ids, id)
 	}
+	if c.ids == nil {
+		c.ids = []uint32{}
+	}
+	// Not nil, even if empty: the server is to judge that.
+	c.Contexts = c.ids
 	return c, nil
 }
 

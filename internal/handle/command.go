@@ -24,6 +24,7 @@ type command struct {
 	sync bool
 	done bool
 
+	ids      []uint32 // for Contexts, kept for the next use
 	cookie   uint64
 	callback syscall.Errno // the first error of a callback
 	err      error
@@ -75,10 +76,7 @@ func (h *Handle) newCommand(t wire.Command) *command {
 // recycle takes back a command that is over.
 func (h *Handle) recycle(c *command) {
 	const most = 1024
-	*c = command{Command: engine.Command{Contexts: c.Contexts[:0]}}
-	if cap(c.Contexts) == 0 {
-		c.Contexts = nil
-	}
+	*c = command{ids: c.ids[:0]}
 	c.User = c
 	if len(h.spare) < most {
 		h.spare = append(h.spare, c)

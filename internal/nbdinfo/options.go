@@ -38,6 +38,7 @@ type options struct {
 	totals  bool      // of modeMap
 
 	help, version bool
+	listing       string // of options, for completion
 }
 
 const usage = `Show what an NBD server tells about itself and its exports.
@@ -145,11 +146,14 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&noContent, "no-content", false, theNoContent)
 	f.BoolVar(&o.json, "json", false, "json")
 	f.BoolVar(&o.totals, "totals", false, "totals")
+	f.BoolVar(&o.totals, "total", false, "total")
 	f.BoolVar(&o.help, "help", false, "help")
 	f.BoolVarP(&o.version, "version", "V", false, "version")
 
+	list := cli.ListingFlags(f)
 	sources, err := cli.Parse(f, args)
-	if err != nil || o.help || o.version {
+	o.listing = list()
+	if err != nil || o.help || o.version || o.listing != "" {
 		return o, err
 	}
 	if len(modes) > 0 {

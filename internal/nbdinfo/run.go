@@ -23,6 +23,9 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 	case o.help:
 		_, err = io.WriteString(stdio.Out, usage)
 		return err
+	case o.listing != "":
+		_, err = io.WriteString(stdio.Out, o.listing)
+		return err
 	case o.version:
 		_, err = fmt.Fprintf(stdio.Out, "nbdinfo %[1]s\ngonbd %[1]s\n", cli.Version())
 		return err

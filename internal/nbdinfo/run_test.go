@@ -1,6 +1,7 @@
 package nbdinfo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -254,4 +255,14 @@ func TestCommand(t *testing.T) {
 // oneDisk is a server of a disk of 2 MiB.
 func oneDisk() *nbdserver.Server {
 	return &nbdserver.Server{Exports: []*nbdserver.Export{{Name: "disk", Backend: nbdserver.NewMemory(2 << 20), MultiConn: true}}}
+}
+
+// TestListing lists the options, as the completion of a shell asks for them.
+func TestListing(t *testing.T) {
+	for option, want := range map[string]string{"--short-options": "-L\n-V\n", "--long-options": "--totals\n"} {
+		var out strings.Builder
+		if err := Run(context.Background(), []string{option}, cli.Stdio{Out: &out, Err: &out}); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %v, %q", option, err, &out)
+		}
+	}
 }
