@@ -595,9 +595,40 @@ func (h *Libnbd) GetOptMode() (bool, error) {
 	return r, nil
 }
 
-// OptGo is nbd_opt_go.
+// OptGo is nbd_opt_go: choose the export and end the negotiation.
+//
+// Asks the server with NBD_OPT_GO to serve the export whose name was given
+// last, by [Libnbd.SetExportName] or in the URI of [Libnbd.ConnectUri]. When
+// it agrees the handle is connected, and commands such as [Libnbd.Pread] can
+// follow. The call is for option mode ([Libnbd.SetOptMode]); without that
+// mode connecting includes it.
+//
+// If metadata contexts were added with [Libnbd.AddMetaContext], and
+// structured replies or extended headers were negotiated,
+// NBD_OPT_SET_META_CONTEXT is sent first to select them. Use
+// [Libnbd.SetRequestMetaContext] to leave that out, which makes sense after
+// [Libnbd.OptSetMetaContext]. A server that refuses the contexts does not
+// make this call fail: [Libnbd.CanMetaContext] tells what came of it.
+//
+// When the server says no, most often the negotiation is still open, and
+// another export or another option can be tried. What was known of an export
+// is forgotten in that case. The error number tells what the server's reason
+// was:
+//
+//   - ENOENT: it has no export of that name
+//   - EPERM: its policy forbids it
+//   - ENOTSUP: it wants TLS first, or something else that was not negotiated
+//   - ESHUTDOWN: it is about to end
+//   - EINVAL: it found the request wrong, or gave another reason
+//
+// To a server that does not know NBD_OPT_GO the older NBD_OPT_EXPORT_NAME is
+// sent, unless extended headers were negotiated. That one cannot be refused
+// in words: the server closes the connection instead.
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.AioOptGo], [Libnbd.SetOptMode], [Libnbd.SetExportName],
+// [Libnbd.OptInfo], [Libnbd.OptAbort].
 func (h *Libnbd) OptGo() error {
 	err := h.get().OptGo()
 	runtime.KeepAlive(h)
@@ -607,9 +638,18 @@ func (h *Libnbd) OptGo() error {
 	return nil
 }
 
-// OptAbort is nbd_opt_abort.
+// OptAbort is nbd_opt_abort: give up the negotiation and close the
+// connection.
+//
+// Tells the server with NBD_OPT_ABORT that no export is wanted, waits until
+// it has acknowledged that or hung up, and closes the connection. This is
+// how to leave option mode ([Libnbd.SetOptMode]) in good order without
+// [Libnbd.OptGo]. Afterwards the handle can only be closed.
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.AioOptAbort], [Libnbd.OptGo], [Libnbd.SetOptMode],
+// [Libnbd.Shutdown].
 func (h *Libnbd) OptAbort() error {
 	err := h.get().OptAbort()
 	runtime.KeepAlive(h)
@@ -619,9 +659,37 @@ func (h *Libnbd) OptAbort() error {
 	return nil
 }
 
-// OptStarttls is nbd_opt_starttls.
+// OptStarttls is nbd_opt_starttls: ask the server for TLS by hand.
+//
+// Sends NBD_OPT_STARTTLS, and if the server agrees, makes the TLS handshake
+// with the settings of [Libnbd.SetTlsCertificates], [Libnbd.SetTlsPskFile]
+// and the like, which must have been made before connecting. It needs option
+// mode ([Libnbd.SetOptMode]), and TLS_DISABLE, the default of
+// [Libnbd.SetTls]: with the other two policies TLS has been asked for by the
+// time that option mode begins.
+//
+// The result is true if the connection now uses TLS, and false if the server
+// answered with an error; then negotiation goes on as before. The call fails
+// if there was no answer, or if the TLS handshake failed, for instance
+// because one side rejected the other's credentials: that is the end of the
+// connection. It fails without sending anything if a file of the settings
+// cannot be used, and with EINVAL if TLS is in use already, since the
+// protocol forbids to ask twice.
+//
+// With TLS the negotiation begins anew. Extended headers, structured replies
+// and metadata contexts that were agreed on before no longer count and are
+// not asked for again by themselves: use [Libnbd.OptExtendedHeaders] or
+// [Libnbd.OptStructuredReply].
+//
+// The call is meant for tests of servers. What went over the connection
+// before TLS may have been tampered with, and servers were found that let it
+// take effect afterwards (CVE-2021-3716 was such a flaw of nbdkit). Programs
+// that need security are better off with [Libnbd.SetTls] and TLS_REQUIRE.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.AioOptStarttls], [Libnbd.SetTls],
+// [Libnbd.GetTlsNegotiated], [Libnbd.SupportsTls], [Libnbd.SetOptMode].
 func (h *Libnbd) OptStarttls() (bool, error) {
 	r, err := h.get().OptStarttls()
 	runtime.KeepAlive(h)
@@ -631,9 +699,28 @@ func (h *Libnbd) OptStarttls() (bool, error) {
 	return r, nil
 }
 
-// OptExtendedHeaders is nbd_opt_extended_headers.
+// OptExtendedHeaders is nbd_opt_extended_headers: ask the server for
+// extended headers by hand.
+//
+// Sends NBD_OPT_EXTENDED_HEADERS in option mode ([Libnbd.SetOptMode]). With
+// extended headers lengths have 64 bits instead of 32, and all replies are
+// structured ones.
+//
+// The request is made automatically on connecting, unless
+// [Libnbd.SetRequestExtendedHeaders] or [Libnbd.SetRequestStructuredReplies]
+// turned it off. The call is of use mainly for tests of servers.
+//
+// The result is true if the server agreed and false if it answered with an
+// error; the call fails if there was no answer. Some servers answer a second
+// request with an error. Once one was granted extended headers stay in use,
+// and [Libnbd.GetExtendedHeadersNegotiated] is true, whatever later calls
+// give.
 //
 // The handle must be negotiating. It is in libnbd since version 1.18.
+//
+// See also [Libnbd.AioOptExtendedHeaders],
+// [Libnbd.GetExtendedHeadersNegotiated], [Libnbd.SetRequestExtendedHeaders],
+// [Libnbd.OptStructuredReply], [Libnbd.SetOptMode].
 func (h *Libnbd) OptExtendedHeaders() (bool, error) {
 	r, err := h.get().OptExtendedHeaders()
 	runtime.KeepAlive(h)
@@ -643,9 +730,31 @@ func (h *Libnbd) OptExtendedHeaders() (bool, error) {
 	return r, nil
 }
 
-// OptStructuredReply is nbd_opt_structured_reply.
+// OptStructuredReply is nbd_opt_structured_reply: ask the server for
+// structured replies by hand.
+//
+// Sends NBD_OPT_STRUCTURED_REPLY in option mode ([Libnbd.SetOptMode]).
+// Structured replies are needed for metadata contexts, and let a server
+// answer a read in several pieces.
+//
+// The request is made automatically on connecting, unless
+// [Libnbd.SetRequestStructuredReplies] turned it off or extended headers,
+// which include structured replies, were granted. The call is of use mainly
+// for tests of servers.
+//
+// The result is true if the server agreed and false if it answered with an
+// error; the call fails if there was no answer. Some servers answer a second
+// request with an error, or one that follows extended headers. Once one was
+// granted structured replies stay in use, and
+// [Libnbd.GetStructuredRepliesNegotiated] is true, whatever later calls
+// give.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.AioOptStructuredReply],
+// [Libnbd.GetStructuredRepliesNegotiated],
+// [Libnbd.SetRequestStructuredReplies], [Libnbd.OptExtendedHeaders],
+// [Libnbd.SetOptMode].
 func (h *Libnbd) OptStructuredReply() (bool, error) {
 	r, err := h.get().OptStructuredReply()
 	runtime.KeepAlive(h)
@@ -655,9 +764,33 @@ func (h *Libnbd) OptStructuredReply() (bool, error) {
 	return r, nil
 }
 
-// OptList is nbd_opt_list.
+// OptList is nbd_opt_list: ask the server which exports it has.
+//
+// Sends NBD_OPT_LIST in option mode ([Libnbd.SetOptMode]), and calls list
+// for every export that the server names. The result is the number of them.
+//
+// The callback gets the name of the export and a description, which is empty
+// if the server has none. Both strings are valid only until the callback
+// returns: copy what is needed later. The callback's result is ignored; let
+// it be 0. It must not call the same handle, so choose an export with
+// [Libnbd.SetExportName] after this call.
+//
+// The list need not be the whole truth. A server may not know the option
+// (ENOTSUP), may forbid it (EPERM), may name nothing so as not to reveal
+// anything, or may answer just once on a connection. If it sends an error
+// after part of its list, the callback has been called for that part, and
+// yet the call fails. The protocol does not limit the number of exports;
+// here a list of more than 100,000 counts as an attack and ends the
+// connection.
+//
+// Of well-known servers, nbd-server(1) lists its exports only if its
+// configuration has allowlist=true in the section [generic], and qemu-nbd(8)
+// takes a description with its option -D.
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.AioOptList], [Libnbd.SetOptMode], [Libnbd.SetExportName],
+// [Libnbd.OptInfo], [Libnbd.OptGo].
 func (h *Libnbd) OptList(list ListCallback) (uint, error) {
 	r, err := h.get().OptList(toList(list))
 	runtime.KeepAlive(h)
@@ -667,9 +800,31 @@ func (h *Libnbd) OptList(list ListCallback) (uint, error) {
 	return uint(r), nil
 }
 
-// OptInfo is nbd_opt_info.
+// OptInfo is nbd_opt_info: ask the server about an export without choosing
+// it.
+//
+// Sends NBD_OPT_INFO in option mode ([Libnbd.SetOptMode]) for the export
+// whose name was given last, by [Libnbd.SetExportName] or in the URI of
+// [Libnbd.ConnectUri]. After success [Libnbd.GetSize], [Libnbd.IsReadOnly],
+// [Libnbd.CanFlush] and their like tell about that export, until another
+// name is set or another request is made, and the negotiation goes on.
+//
+// The metadata contexts added with [Libnbd.AddMetaContext] are selected
+// first, in the same way and under the same conditions as by [Libnbd.OptGo],
+// so that [Libnbd.CanMetaContext] can be used too. If all you want to know
+// is what contexts there are, it takes less to turn that off with
+// [Libnbd.SetRequestMetaContext] and use [Libnbd.OptListMetaContext].
+//
+// As a rule [Libnbd.OptGo] will succeed for the same export with the same
+// details, but no server promises that. Some do not know this option
+// (ENOTSUP), and some refuse it for exports that they would serve. What was
+// known of an export before is forgotten when the call fails; the error
+// numbers are those of [Libnbd.OptGo].
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.AioOptInfo], [Libnbd.OptGo], [Libnbd.OptList],
+// [Libnbd.SetExportName], [Libnbd.SetFullInfo].
 func (h *Libnbd) OptInfo() error {
 	err := h.get().OptInfo()
 	runtime.KeepAlive(h)
@@ -679,9 +834,37 @@ func (h *Libnbd) OptInfo() error {
 	return nil
 }
 
-// OptListMetaContext is nbd_opt_list_meta_context.
+// OptListMetaContext is nbd_opt_list_meta_context: ask which metadata
+// contexts an export has, by the handle's list.
+//
+// Sends NBD_OPT_LIST_META_CONTEXT in option mode ([Libnbd.SetOptMode]) for
+// the export whose name was given last, and calls context for every name in
+// the server's answer. The result is the number of them. Nothing is selected
+// by this.
+//
+// The queries are the names added with [Libnbd.AddMetaContext];
+// [Libnbd.ClearMetaContexts] removes them, and
+// [Libnbd.OptListMetaContextQueries] takes others. Without any query most
+// servers name all contexts that they have; otherwise they name those that
+// match. A name in the answer may stand for a whole family of contexts
+// rather than be one that can be selected: only [Libnbd.CanMetaContext],
+// after [Libnbd.OptGo], is certain.
+//
+// The callback gets a name that is valid only until it returns. Its result
+// is ignored; let it be 0. It must not call the same handle, not even
+// [Libnbd.AddMetaContext]: copy the names and use them after this call.
+//
+// A server may not know the option (ENOTSUP), name no context at all, or
+// fail after part of its answer, for which the callback has been called by
+// then. Servers expect that structured replies or extended headers were
+// negotiated before. The protocol does not limit the number of names; here
+// more than 4096 end the connection.
 //
 // The handle must be negotiating. It is in libnbd since version 1.6.
+//
+// See also [Libnbd.AioOptListMetaContext],
+// [Libnbd.OptListMetaContextQueries], [Libnbd.AddMetaContext],
+// [Libnbd.OptSetMetaContext], [Libnbd.CanMetaContext].
 func (h *Libnbd) OptListMetaContext(context ContextCallback) (uint, error) {
 	r, err := h.get().OptListMetaContext(toContext(context))
 	runtime.KeepAlive(h)
@@ -691,9 +874,23 @@ func (h *Libnbd) OptListMetaContext(context ContextCallback) (uint, error) {
 	return uint(r), nil
 }
 
-// OptListMetaContextQueries is nbd_opt_list_meta_context_queries.
+// OptListMetaContextQueries is nbd_opt_list_meta_context_queries: ask which
+// metadata contexts an export has, by queries of the call's own.
+//
+// Does what [Libnbd.OptListMetaContext] does, with the list queries in place
+// of the names that were added to the handle, which stay as they are. The
+// list ends with NULL in C. An empty list asks for all contexts. A query of
+// more than 4096 bytes makes the call fail with ENAMETOOLONG before anything
+// is sent.
+//
+// The callback, the result, and what to expect of servers are the same as
+// there.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.AioOptListMetaContextQueries],
+// [Libnbd.OptListMetaContext], [Libnbd.OptSetMetaContextQueries],
+// [Libnbd.CanMetaContext].
 func (h *Libnbd) OptListMetaContextQueries(queries []string, context ContextCallback) (uint, error) {
 	r, err := h.get().OptListMetaContextQueries(queries, toContext(context))
 	runtime.KeepAlive(h)
@@ -703,9 +900,40 @@ func (h *Libnbd) OptListMetaContextQueries(queries []string, context ContextCall
 	return uint(r), nil
 }
 
-// OptSetMetaContext is nbd_opt_set_meta_context.
+// OptSetMetaContext is nbd_opt_set_meta_context: select metadata contexts by
+// hand, by the handle's list.
+//
+// Sends NBD_OPT_SET_META_CONTEXT in option mode ([Libnbd.SetOptMode]) for
+// the export whose name was given last, with the names added by
+// [Libnbd.AddMetaContext] as queries. For every context that the server
+// selects, context is called. The result is the number of them.
+//
+// [Libnbd.OptGo] does this by itself where structured replies or extended
+// headers were negotiated. To do it by hand serves tests of how servers take
+// unusual sequences; [Libnbd.SetRequestMetaContext] then keeps
+// [Libnbd.OptGo] from replacing the selection. For the sake of such tests
+// the option is also sent with an empty list, and where structured replies
+// were not negotiated. To query for other names than those of the handle use
+// [Libnbd.OptSetMetaContextQueries].
+//
+// The callback gets a name that is valid only until it returns. Its result
+// is ignored; let it be 0. It must not call the same handle.
+//
+// [Libnbd.CanMetaContext] knows the selected names until a different name is
+// given with [Libnbd.SetExportName], a selection is made anew, be it by this
+// call or within [Libnbd.OptGo] or [Libnbd.OptInfo], or TLS begins. A
+// selection that fails leaves none.
+//
+// A server may not know the option (ENOTSUP), select nothing, which counts
+// as success, or fail after part of its answer, for which the callback has
+// been called by then. Here an answer of more than 4096 names ends the
+// connection.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.AioOptSetMetaContext], [Libnbd.OptSetMetaContextQueries],
+// [Libnbd.AddMetaContext], [Libnbd.SetRequestMetaContext],
+// [Libnbd.CanMetaContext].
 func (h *Libnbd) OptSetMetaContext(context ContextCallback) (uint, error) {
 	r, err := h.get().OptSetMetaContext(toContext(context))
 	runtime.KeepAlive(h)
@@ -715,9 +943,24 @@ func (h *Libnbd) OptSetMetaContext(context ContextCallback) (uint, error) {
 	return uint(r), nil
 }
 
-// OptSetMetaContextQueries is nbd_opt_set_meta_context_queries.
+// OptSetMetaContextQueries is nbd_opt_set_meta_context_queries: select
+// metadata contexts by hand, by queries of the call's own.
+//
+// Does what [Libnbd.OptSetMetaContext] does, with the list queries in place
+// of the names that were added to the handle, which stay as they are. The
+// list ends with NULL in C, and may be empty. A query of more than 4096
+// bytes makes the call fail with ENAMETOOLONG before anything is sent.
+//
+// Unless [Libnbd.SetRequestMetaContext] was used to turn it off,
+// [Libnbd.OptGo] and [Libnbd.OptInfo] replace the selection if names were
+// added to the handle. The callback, the result, and what to expect of
+// servers are the same as there.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.AioOptSetMetaContextQueries], [Libnbd.OptSetMetaContext],
+// [Libnbd.OptListMetaContextQueries], [Libnbd.SetRequestMetaContext],
+// [Libnbd.CanMetaContext].
 func (h *Libnbd) OptSetMetaContextQueries(queries []string, context ContextCallback) (uint, error) {
 	r, err := h.get().OptSetMetaContextQueries(queries, toContext(context))
 	runtime.KeepAlive(h)
@@ -727,9 +970,38 @@ func (h *Libnbd) OptSetMetaContextQueries(queries []string, context ContextCallb
 	return uint(r), nil
 }
 
-// AddMetaContext is nbd_add_meta_context.
+// AddMetaContext is nbd_add_meta_context: add a metadata context to those to
+// ask for.
+//
+// Adds a name to the handle's list of metadata contexts, which is empty at
+// first. The server is asked for those on the list with
+// NBD_OPT_SET_META_CONTEXT when the connection is made, or in option mode by
+// [Libnbd.OptGo], [Libnbd.OptInfo] and [Libnbd.OptSetMetaContext]. A
+// metadata context is something that the server knows of every part of an
+// export; [Libnbd.BlockStatus64] gets what it says. Add as many as you need,
+// one by one.
+//
+// Which names there are is up to the server. The first of these is the
+// protocol's own, the others are those of qemu-nbd(8):
+//
+//   - base:allocation (CONTEXT_BASE_ALLOCATION): which parts are holes, and
+//     which read as zeroes
+//   - qemu:dirty-bitmap: (CONTEXT_QEMU_DIRTY_BITMAP) and the name of a
+//     bitmap: which parts have changed; the bitmap is exported with option
+//     -B
+//   - qemu:allocation-depth (CONTEXT_QEMU_ALLOCATION_DEPTH): which image of
+//     a chain of backing files has the data; exported with option -A
+//
+// A name is text in UTF-8. One of more than 4096 bytes, the limit of the
+// protocol, is refused with ENAMETOOLONG; some servers allow less. That a
+// name was added does not mean that the server has such a context: ask
+// [Libnbd.CanMetaContext] once connected.
 //
 // The handle must be newly created, or negotiating.
+//
+// See also [Libnbd.BlockStatus64], [Libnbd.CanMetaContext],
+// [Libnbd.ClearMetaContexts], [Libnbd.GetNrMetaContexts],
+// [Libnbd.OptSetMetaContext].
 func (h *Libnbd) AddMetaContext(name string) error {
 	err := h.get().AddMetaContext(name)
 	runtime.KeepAlive(h)
@@ -739,9 +1011,18 @@ func (h *Libnbd) AddMetaContext(name string) error {
 	return nil
 }
 
-// GetNrMetaContexts is nbd_get_nr_meta_contexts.
+// GetNrMetaContexts is nbd_get_nr_meta_contexts: count the metadata contexts
+// to ask for.
+//
+// Gives the number of names that were added with [Libnbd.AddMetaContext]
+// since the handle was created or [Libnbd.ClearMetaContexts] was called. It
+// says nothing about what the server has; for that there is
+// [Libnbd.CanMetaContext].
 //
 // It is in libnbd since version 1.6.
+//
+// See also [Libnbd.GetMetaContext], [Libnbd.AddMetaContext],
+// [Libnbd.ClearMetaContexts], [Libnbd.CanMetaContext].
 func (h *Libnbd) GetNrMetaContexts() (uint, error) {
 	r, err := h.get().GetNrMetaContexts()
 	runtime.KeepAlive(h)
@@ -751,9 +1032,17 @@ func (h *Libnbd) GetNrMetaContexts() (uint, error) {
 	return uint(r), nil
 }
 
-// GetMetaContext is nbd_get_meta_context.
+// GetMetaContext is nbd_get_meta_context: get one of the metadata contexts
+// to ask for.
+//
+// Gives the name that was added with [Libnbd.AddMetaContext] as number i,
+// counted from 0. If i is not less than what [Libnbd.GetNrMetaContexts]
+// gives, the call fails with EINVAL.
 //
 // It is in libnbd since version 1.6.
+//
+// See also [Libnbd.GetNrMetaContexts], [Libnbd.AddMetaContext],
+// [Libnbd.ClearMetaContexts].
 func (h *Libnbd) GetMetaContext(i int) (*string, error) {
 	if i < 0 {
 		return nil, failure("get_meta_context", negative("nbd_get_meta_context", "i", i))
@@ -766,10 +1055,19 @@ func (h *Libnbd) GetMetaContext(i int) (*string, error) {
 	return &r, nil
 }
 
-// ClearMetaContexts is nbd_clear_meta_contexts.
+// ClearMetaContexts is nbd_clear_meta_contexts: remove all metadata contexts
+// to ask for.
+//
+// Empties the list that [Libnbd.AddMetaContext] adds to. It is useful in
+// option mode ([Libnbd.SetOptMode]), to ask about several exports, or
+// several times about one, with different contexts. What the server has
+// selected already stays selected.
 //
 // The handle must be newly created, or negotiating. It is in libnbd since
 // version 1.6.
+//
+// See also [Libnbd.AddMetaContext], [Libnbd.GetNrMetaContexts],
+// [Libnbd.OptListMetaContext], [Libnbd.OptSetMetaContext].
 func (h *Libnbd) ClearMetaContexts() error {
 	err := h.get().ClearMetaContexts()
 	runtime.KeepAlive(h)
@@ -779,9 +1077,29 @@ func (h *Libnbd) ClearMetaContexts() error {
 	return nil
 }
 
-// SetUriAllowTransports is nbd_set_uri_allow_transports.
+// SetUriAllowTransports is nbd_set_uri_allow_transports: say which
+// transports a URI may name.
+//
+// Limits what [Libnbd.ConnectUri] and [Libnbd.AioConnectUri] accept, which
+// is wise for URIs from sources that are not trusted. All transports are
+// permitted by default. The mask is made of these flags; with 0 no URI is
+// accepted:
+//
+//   - ALLOW_TRANSPORT_TCP: nbd and nbds
+//   - ALLOW_TRANSPORT_UNIX: nbd+unix and nbds+unix, which lead to sockets in
+//     the local file system
+//   - ALLOW_TRANSPORT_VSOCK: nbd+vsock and nbds+vsock
+//   - ALLOW_TRANSPORT_SSH: nbd+ssh and nbds+ssh, which start the program
+//     ssh(1)
+//
+// ALLOW_TRANSPORT_MASK is all of them; later versions may know more. A URI
+// that is not permitted makes connecting fail with EPERM. Other ways to
+// connect, such as [Libnbd.ConnectUnix], are not affected.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.SetUriAllowTls],
+// [Libnbd.SetUriAllowLocalFile], [Libnbd.SetUriAllowTlsPriority].
 func (h *Libnbd) SetUriAllowTransports(mask AllowTransport) error {
 	err := h.get().SetUriAllowTransports(uint32(mask))
 	runtime.KeepAlive(h)
@@ -791,9 +1109,26 @@ func (h *Libnbd) SetUriAllowTransports(mask AllowTransport) error {
 	return nil
 }
 
-// SetUriAllowTls is nbd_set_uri_allow_tls.
+// SetUriAllowTls is nbd_set_uri_allow_tls: say whether a URI may or must
+// require TLS.
+//
+// Limits which schemes [Libnbd.ConnectUri] and [Libnbd.AioConnectUri]
+// accept. The parameter tls is one of these:
+//
+//   - TLS_DISABLE: only schemes without TLS, those that begin with nbd: or
+//     nbd+
+//   - TLS_ALLOW, the default: both
+//   - TLS_REQUIRE: only schemes with TLS, those that begin with nbds: or
+//     nbds+
+//
+// A URI that is not permitted makes connecting fail with EPERM. This is
+// about URIs only; [Libnbd.SetTls] says what the handle does about TLS
+// otherwise.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.SetTls],
+// [Libnbd.SetUriAllowTransports], [Libnbd.SupportsTls].
 func (h *Libnbd) SetUriAllowTls(tls Tls) error {
 	err := h.get().SetUriAllowTls(int(tls))
 	runtime.KeepAlive(h)
@@ -803,9 +1138,21 @@ func (h *Libnbd) SetUriAllowTls(tls Tls) error {
 	return nil
 }
 
-// SetUriAllowTlsPriority is nbd_set_uri_allow_tls_priority.
+// SetUriAllowTlsPriority is nbd_set_uri_allow_tls_priority: say whether a
+// URI may set the TLS priority.
+//
+// Permits the parameter tls-priority in URIs given to [Libnbd.ConnectUri]
+// and [Libnbd.AioConnectUri]. It does what [Libnbd.SetTlsPriority] does.
+//
+// By default it is forbidden, and such a URI makes connecting fail with
+// EPERM: a priority string can weaken the encryption, and with some TLS
+// libraries it makes the program read local configuration files. Permit it
+// only for URIs that you trust.
 //
 // The handle must be newly created. It is in libnbd since version 1.24.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.SetTlsPriority],
+// [Libnbd.SetUriAllowLocalFile], [Libnbd.SetUriAllowTls].
 func (h *Libnbd) SetUriAllowTlsPriority(allow bool) error {
 	err := h.get().SetUriAllowTlsPriority(allow)
 	runtime.KeepAlive(h)
@@ -815,9 +1162,23 @@ func (h *Libnbd) SetUriAllowTlsPriority(allow bool) error {
 	return nil
 }
 
-// SetUriAllowLocalFile is nbd_set_uri_allow_local_file.
+// SetUriAllowLocalFile is nbd_set_uri_allow_local_file: say whether a URI
+// may name local files.
+//
+// Permits parameters by which a URI given to [Libnbd.ConnectUri] or
+// [Libnbd.AioConnectUri] makes the client read files of its own machine:
+// tls-psk-file, a file of pre-shared keys, and tls-certificates, a folder of
+// certificates and keys.
+//
+// By default they are forbidden, and such a URI makes connecting fail with
+// EPERM. The path of a Unix domain socket does not count as a local file: to
+// forbid those, use [Libnbd.SetUriAllowTransports].
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.SetTlsPskFile],
+// [Libnbd.SetTlsCertificates], [Libnbd.SetUriAllowTransports],
+// [Libnbd.SetUriAllowTlsPriority].
 func (h *Libnbd) SetUriAllowLocalFile(allow bool) error {
 	err := h.get().SetUriAllowLocalFile(allow)
 	runtime.KeepAlive(h)
@@ -827,9 +1188,114 @@ func (h *Libnbd) SetUriAllowLocalFile(allow bool) error {
 	return nil
 }
 
-// ConnectUri is nbd_connect_uri.
+// ConnectUri is nbd_connect_uri: connect to the server and export that a URI
+// names.
+//
+// Takes the URI apart, makes the settings that it asks for, as
+// [Libnbd.SetExportName], [Libnbd.SetTls] and others would, connects to the
+// server, and returns once the handshake is over. Commands can follow then;
+// in option mode ([Libnbd.SetOptMode]) the negotiation is left to the
+// caller, who may also choose another export. Some URIs:
+//
+//	nbd://example.com
+//	nbd://example.com:10810/disk1
+//	nbds://alice@example.com/disk1?tls-hostname=storage
+//	nbd+unix:///disk1?socket=/run/nbd.sock
+//	nbds+unix://alice@/?socket=nbd.sock&tls-psk-file=keys.psk
+//	nbd+vsock:///disk1
+//	nbd+ssh://bob@example.com/?socket=/run/nbd.sock
+//
+// The syntax is the one that the NBD project describes in
+// https://github.com/NetworkBlockDevice/nbd/blob/master/doc/uri.md, with
+// additions that other programs may not know: the transports vsock and ssh,
+// and all parameters but socket, tls-hostname, tls-type and tls-verify-peer.
+// Programs also differ in how they read export names: versions of qemu that
+// parse URIs with glib take some of them otherwise.
+//
+// The scheme says what carries the connection, and the authority where it
+// goes. Letter case does not matter in a scheme:
+//
+//	scheme      transport                authority
+//	nbd         TCP                      [user@][host][:port]
+//	nbd+unix    Unix domain socket       [user@]
+//	nbd+vsock   AF_VSOCK sockets         [user@][cid][:port]
+//	nbd+ssh     Secure Shell             [user@]host[:port]
+//
+// Each has a form for TLS: nbds, nbds+unix, nbds+vsock and nbds+ssh. With
+// these connecting fails if the server does not offer TLS. With the others
+// TLS is used as [Libnbd.SetTls] says, by default not at all. If they are
+// missing, the host is localhost, the CID 2, which is the host of a virtual
+// machine, and the port 10809. An IPv6 address stands in brackets. The user
+// is the name for TLS, except that with ssh it is the login name.
+//
+// For ssh the authority names the SSH server. A missing user or port is what
+// ssh's own configuration says. The program ssh(1) must be installed here,
+// and nc(1) on the other machine; with socket that must be one that knows
+// the option -U. Nc connects to the NBD server at port 10809 of its machine,
+// or to where nbd-port or socket say. Ssh asks for passwords on the terminal
+// if it needs any.
+//
+// The export name is the path without its first slash: nbd://host and
+// nbd://host/ mean the export with the empty name, and nbd://host//a the one
+// called /a. Sequences such as %20 stand for bytes, everywhere but in the
+// scheme. A plus is a plus. A name has at most 4096 bytes, none of which is
+// 0.
+//
+// Parameters follow after a question mark, separated by an ampersand or a
+// semicolon. Letter case does not matter in their names. A boolean is one of
+// 1, true, t, yes, y and on, or 0, false, f, no, n and off:
+//
+//   - socket=PATH: the Unix domain socket, which is required with unix; with
+//     ssh, the one on the other machine; forbidden otherwise. A path that
+//     begins with %00 is a name in Linux's abstract namespace
+//   - nbd-port=PORT: with TCP and vsock, the port, in place of the one of
+//     the authority; with ssh, the port of the NBD server on the other
+//     machine, which cannot be combined with socket; not for unix
+//   - compress=BOOLEAN: for ssh only, whether to compress; false by default
+//   - tls-hostname=NAME: the name that the certificate must bear, as
+//     [Libnbd.SetTlsHostname]
+//   - tls-verify-peer=BOOLEAN: whether to verify the server's certificate,
+//     true by default, as [Libnbd.SetTlsVerifyPeer]
+//   - tls-username=NAME: the user name for TLS, in place of the one of the
+//     authority, as [Libnbd.SetTlsUsername]; with ssh, the only way to give
+//     it
+//   - tls-certificates=FOLDER: certificates and keys, as
+//     [Libnbd.SetTlsCertificates]
+//   - tls-psk-file=FILE: pre-shared keys, as [Libnbd.SetTlsPskFile]
+//   - tls-priority=TEXT: what TLS may use, as [Libnbd.SetTlsPriority]
+//   - tls-type=TYPE: anon, x509 or psk; anything else is an error, but which
+//     one is used follows from the other parameters
+//   - x-NAME=TEXT: experimental parameters, which are ignored
+//
+// A URI that does not follow these rules makes the call fail with EINVAL.
+// That goes for parameters that are unknown, given twice or of no use with
+// the transport, for known ones without a value, for a fragment (write # in
+// a name as %23), and for numbers out of range, where the C library has been
+// more lenient.
+//
+// URIs from sources that are not trusted should be limited by the calls
+// below, on the same handle and before connecting. To examine the text of a
+// URI instead is error prone. What is not permitted makes the call fail with
+// EPERM:
+//
+//   - [Libnbd.SetUriAllowTransports]: the transports; all are permitted by
+//     default. To keep URIs from reaching sockets in the local file system,
+//     leave out unix
+//   - [Libnbd.SetUriAllowTls]: schemes with and without TLS; both are
+//     permitted by default
+//   - [Libnbd.SetUriAllowLocalFile]: tls-certificates and tls-psk-file;
+//     forbidden by default
+//   - [Libnbd.SetUriAllowTlsPriority]: tls-priority; forbidden by default
+//
+// Otherwise the call fails as [Libnbd.ConnectTcp], [Libnbd.ConnectUnix] and
+// [Libnbd.ConnectVsock] do. Settings that were made for the URI stay when it
+// fails. [Libnbd.GetUri] makes a URI of a connection, and [Libnbd.IsUri]
+// tells URIs from other text.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.AioConnectUri], [Libnbd.SetUriAllowTransports],
+// [Libnbd.GetUri], [Libnbd.IsUri], [Libnbd.SetExportName].
 func (h *Libnbd) ConnectUri(uri string) error {
 	err := h.get().ConnectUri(uri)
 	runtime.KeepAlive(h)
@@ -839,9 +1305,26 @@ func (h *Libnbd) ConnectUri(uri string) error {
 	return nil
 }
 
-// ConnectUnix is nbd_connect_unix.
+// ConnectUnix is nbd_connect_unix: connect to a server at a Unix domain
+// socket.
+//
+// Connects to the Unix domain socket whose path is unixsocket, where a
+// server on the same machine listens, and returns once the handshake is
+// over. Commands can follow then; in option mode ([Libnbd.SetOptMode]) the
+// negotiation is left to the caller. The export is the one of
+// [Libnbd.SetExportName].
+//
+// An empty path makes the call fail with EINVAL, and one that does not fit
+// into a socket address (107 bytes on Linux) with ENAMETOOLONG; to reach
+// such a socket change to its folder and use a relative path. If the
+// server's queue of connections is full, the call waits up to 20 seconds for
+// a place in it. When connecting fails the handle is dead: close it, and try
+// again with a new one.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.AioConnectUnix], [Libnbd.ConnectUri],
+// [Libnbd.ConnectTcp], [Libnbd.ConnectSocket], [Libnbd.SetExportName].
 func (h *Libnbd) ConnectUnix(unixsocket string) error {
 	err := h.get().ConnectUnix(unixsocket)
 	runtime.KeepAlive(h)
@@ -851,9 +1334,27 @@ func (h *Libnbd) ConnectUnix(unixsocket string) error {
 	return nil
 }
 
-// ConnectVsock is nbd_connect_vsock.
+// ConnectVsock is nbd_connect_vsock: connect to a server at an AF_VSOCK
+// address.
+//
+// Connects through an AF_VSOCK socket, which needs no network, from a
+// virtual machine to a server, most often on its host, and returns once the
+// handshake is over. Commands can follow then; in option mode
+// ([Libnbd.SetOptMode]) the negotiation is left to the caller. The export is
+// the one of [Libnbd.SetExportName].
+//
+// The cid says which machine: 2 is the host. The port is any number of 32
+// bits; 10809 is usual, and whoever runs the host knows otherwise. On Linux
+// the ports below 1024 are reserved for privileged servers.
+//
+// Not all systems have such sockets ([Libnbd.SupportsVsock]). When
+// connecting fails the handle is dead: close it, and try again with a new
+// one.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.AioConnectVsock], [Libnbd.SupportsVsock],
+// [Libnbd.ConnectUri], [Libnbd.SetExportName].
 func (h *Libnbd) ConnectVsock(cid uint32, port uint32) error {
 	err := h.get().ConnectVsock(cid, port)
 	runtime.KeepAlive(h)
@@ -863,9 +1364,28 @@ func (h *Libnbd) ConnectVsock(cid uint32, port uint32) error {
 	return nil
 }
 
-// ConnectTcp is nbd_connect_tcp.
+// ConnectTcp is nbd_connect_tcp: connect to a server at a TCP port.
+//
+// Looks up the hostname, connects to the server at its port, and returns
+// once the handshake is over. Commands can follow then; in option mode
+// ([Libnbd.SetOptMode]) the negotiation is left to the caller. The export is
+// the one of [Libnbd.SetExportName].
+//
+// The hostname is a name or an IP address, an IPv6 address with or without
+// brackets; if it is empty it is localhost. If a name has several addresses
+// they are tried in turn. The port is text: a number such as "10809" or the
+// name of a service such as "nbd". Anything else makes the call fail with
+// EINVAL.
+//
+// If no address answers the call fails with the error number of the first
+// attempt, such as ECONNREFUSED, and a message that has them all. The handle
+// is then as before, and connecting can be tried again. If the connection is
+// made but the handshake fails the handle is dead.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.AioConnectTcp], [Libnbd.ConnectUri],
+// [Libnbd.SetExportName], [Libnbd.SetTls].
 func (h *Libnbd) ConnectTcp(hostname string, port string) error {
 	err := h.get().ConnectTcp(hostname, port)
 	runtime.KeepAlive(h)
@@ -875,9 +1395,29 @@ func (h *Libnbd) ConnectTcp(hostname string, port string) error {
 	return nil
 }
 
-// ConnectSocket is nbd_connect_socket.
+// ConnectSocket is nbd_connect_socket: use a socket that is connected
+// already.
+//
+// Speaks NBD over the socket sock, which the caller has created and
+// connected to a server, and returns once the handshake is over. Commands
+// can follow then; in option mode ([Libnbd.SetOptMode]) the negotiation is
+// left to the caller. The export is the one of [Libnbd.SetExportName].
+//
+// From success on the socket belongs to the handle, which makes it
+// non-blocking and closes it in the end; the caller must not use it any
+// more. If the call fails because sock is not a socket (ENOTSOCK) or not a
+// descriptor (EBADF), or because of settings for TLS that cannot be used,
+// the handle is as before and the descriptor stays the caller's. If it fails
+// in the handshake the handle is dead and has closed the socket.
+//
+// The server's name is not known in this case, so that with TLS its
+// certificate may bear any name unless [Libnbd.SetTlsHostname] was called,
+// and [Libnbd.GetUri] fails.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.AioConnectSocket], [Libnbd.ConnectTcp],
+// [Libnbd.ConnectUnix], [Libnbd.AioConnect].
 func (h *Libnbd) ConnectSocket(sock int) error {
 	err := h.get().ConnectSocket(sock)
 	runtime.KeepAlive(h)
@@ -887,9 +1427,36 @@ func (h *Libnbd) ConnectSocket(sock int) error {
 	return nil
 }
 
-// ConnectCommand is nbd_connect_command.
+// ConnectCommand is nbd_connect_command: start a server and speak to its
+// standard input and output.
+//
+// Starts the program argv[0], looked for in the folders of $PATH unless it
+// has a slash, with the arguments argv, as a subprocess whose standard input
+// and output are a socket that leads to the handle. It returns once the
+// handshake is over. Commands can follow then; in option mode
+// ([Libnbd.SetOptMode]) the negotiation is left to the caller. The export is
+// the one of [Libnbd.SetExportName].
+//
+// The program must be a server that serves one client there, as inetd would
+// start it: nbdkit(1) with option -s, or nbd-server(1) with port 0. For
+// qemu-nbd(8) use [Libnbd.ConnectSystemdSocketActivation]. Its standard
+// error is the caller's. No shell is involved.
+//
+// [Libnbd.Close] ends the subprocess: it sends SIGTERM, waits up to 10
+// seconds, sends SIGKILL if that was not enough, and collects the exit
+// status. A server that outlives a crash of the program is not wanted
+// either; nbdkit has --exit-with-parent for that.
+//
+// If there is nothing in argv the call fails with EINVAL, and if the program
+// cannot be started with an error number such as ENOENT; the handle is then
+// as before. If the handshake fails the handle is dead, and the subprocess
+// is ended when it is closed.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.AioConnectCommand],
+// [Libnbd.ConnectSystemdSocketActivation], [Libnbd.KillSubprocess],
+// [Libnbd.GetSubprocessPid], [Libnbd.Close].
 func (h *Libnbd) ConnectCommand(argv []string) error {
 	err := h.get().ConnectCommand(argv)
 	runtime.KeepAlive(h)
@@ -899,9 +1466,35 @@ func (h *Libnbd) ConnectCommand(argv []string) error {
 	return nil
 }
 
-// ConnectSystemdSocketActivation is nbd_connect_systemd_socket_activation.
+// ConnectSystemdSocketActivation is nbd_connect_systemd_socket_activation:
+// start a server that takes over a listening socket.
+//
+// Starts the program argv[0] as a subprocess like [Libnbd.ConnectCommand],
+// but lets it inherit a listening Unix domain socket in the way of systemd's
+// socket activation, and connects to that socket. It returns once the
+// handshake is over. Commands can follow then; in option mode
+// ([Libnbd.SetOptMode]) the negotiation is left to the caller. The export is
+// the one of [Libnbd.SetExportName].
+//
+// It is how to run qemu-nbd(8), for instance to open an image in qcow2
+// format. nbdkit(1) can be started in both ways, and nbd-server(1) only with
+// [Libnbd.ConnectCommand].
+//
+// The server finds the socket as descriptor 3, and the variables LISTEN_PID,
+// LISTEN_FDS=1 and LISTEN_FDNAMES in its environment; the last has the name
+// that was set with [Libnbd.SetSocketActivationName], or unknown. Its
+// standard input is /dev/null, and its standard output and error are the
+// caller's standard error. The socket is in a temporary folder that only the
+// current user can enter, and which is removed by [Libnbd.Close].
+//
+// [Libnbd.Close] ends the subprocess as after [Libnbd.ConnectCommand], and
+// failures are the same. The program sh(1) is needed to start the server.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.AioConnectSystemdSocketActivation],
+// [Libnbd.ConnectCommand], [Libnbd.SetSocketActivationName],
+// [Libnbd.KillSubprocess], [Libnbd.GetSubprocessPid].
 func (h *Libnbd) ConnectSystemdSocketActivation(argv []string) error {
 	err := h.get().ConnectSystemdSocketActivation(argv)
 	runtime.KeepAlive(h)
@@ -911,9 +1504,24 @@ func (h *Libnbd) ConnectSystemdSocketActivation(argv []string) error {
 	return nil
 }
 
-// SetSocketActivationName is nbd_set_socket_activation_name.
+// SetSocketActivationName is nbd_set_socket_activation_name: name the socket
+// that an activated server gets.
+//
+// Sets the name under which the server that
+// [Libnbd.ConnectSystemdSocketActivation] starts finds its socket in the
+// variable LISTEN_FDNAMES. Most servers do not look at it;
+// qemu-storage-daemon(1) uses it to find the socket that its command line
+// refers to.
+//
+// The socket_name consists of ASCII letters and digits, at most 32 of them.
+// Other characters make the call fail with EINVAL, and a longer name with
+// ENAMETOOLONG. Empty, which is the default, makes the server see unknown.
 //
 // The handle must be newly created. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.GetSocketActivationName],
+// [Libnbd.ConnectSystemdSocketActivation],
+// [Libnbd.AioConnectSystemdSocketActivation].
 func (h *Libnbd) SetSocketActivationName(socket_name string) error {
 	err := h.get().SetSocketActivationName(socket_name)
 	runtime.KeepAlive(h)
@@ -923,9 +1531,16 @@ func (h *Libnbd) SetSocketActivationName(socket_name string) error {
 	return nil
 }
 
-// GetSocketActivationName is nbd_get_socket_activation_name.
+// GetSocketActivationName is nbd_get_socket_activation_name: get the name of
+// the socket that an activated server gets.
+//
+// Gives what [Libnbd.SetSocketActivationName] has set. The default is the
+// empty string, which an activated server sees as unknown.
 //
 // It is in libnbd since version 1.16.
+//
+// See also [Libnbd.SetSocketActivationName],
+// [Libnbd.ConnectSystemdSocketActivation].
 func (h *Libnbd) GetSocketActivationName() (*string, error) {
 	r, err := h.get().GetSocketActivationName()
 	runtime.KeepAlive(h)
@@ -935,10 +1550,21 @@ func (h *Libnbd) GetSocketActivationName() (*string, error) {
 	return &r, nil
 }
 
-// IsReadOnly is nbd_is_read_only.
+// IsReadOnly is nbd_is_read_only: ask whether the export is read-only.
+//
+// Says whether the export can only be read (NBD_FLAG_READ_ONLY). If so,
+// [Libnbd.Pwrite], [Libnbd.Zero], [Libnbd.Trim] and whatever else changes
+// data fail.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.OptInfo], [Libnbd.CanFlush], [Libnbd.CanTrim],
+// [Libnbd.CanZero], [Libnbd.SetStrictMode].
 func (h *Libnbd) IsReadOnly() (bool, error) {
 	r, err := h.get().IsReadOnly()
 	runtime.KeepAlive(h)
@@ -948,10 +1574,20 @@ func (h *Libnbd) IsReadOnly() (bool, error) {
 	return r, nil
 }
 
-// CanFlush is nbd_can_flush.
+// CanFlush is nbd_can_flush: ask whether the server knows the flush command.
+//
+// Says whether [Libnbd.Flush] and [Libnbd.AioFlush] can be used
+// (NBD_FLAG_SEND_FLUSH).
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.Flush], [Libnbd.AioFlush], [Libnbd.CanFua],
+// [Libnbd.OptInfo].
 func (h *Libnbd) CanFlush() (bool, error) {
 	r, err := h.get().CanFlush()
 	runtime.KeepAlive(h)
@@ -961,10 +1597,21 @@ func (h *Libnbd) CanFlush() (bool, error) {
 	return r, nil
 }
 
-// CanFua is nbd_can_fua.
+// CanFua is nbd_can_fua: ask whether the server knows the flag FUA.
+//
+// Says whether CMD_FLAG_FUA can be given to commands that change data, such
+// as [Libnbd.Pwrite], [Libnbd.Zero] and [Libnbd.Trim] (NBD_FLAG_SEND_FUA).
+// With it a command ends only when its effect is on permanent storage.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.Pwrite], [Libnbd.Zero], [Libnbd.Trim], [Libnbd.CanFlush],
+// [Libnbd.OptInfo].
 func (h *Libnbd) CanFua() (bool, error) {
 	r, err := h.get().CanFua()
 	runtime.KeepAlive(h)
@@ -974,10 +1621,21 @@ func (h *Libnbd) CanFua() (bool, error) {
 	return r, nil
 }
 
-// IsRotational is nbd_is_rotational.
+// IsRotational is nbd_is_rotational: ask whether the export is on a rotating
+// disk.
+//
+// Says whether random access is expensive, as on a hard disk or floppy disk
+// (NBD_FLAG_ROTATIONAL). False stands for the likes of solid state disks and
+// memory, and for servers that do not say.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.GetBlockSize], [Libnbd.IsReadOnly], [Libnbd.OptInfo].
 func (h *Libnbd) IsRotational() (bool, error) {
 	r, err := h.get().IsRotational()
 	runtime.KeepAlive(h)
@@ -987,10 +1645,20 @@ func (h *Libnbd) IsRotational() (bool, error) {
 	return r, nil
 }
 
-// CanTrim is nbd_can_trim.
+// CanTrim is nbd_can_trim: ask whether the server knows the trim command.
+//
+// Says whether [Libnbd.Trim] and [Libnbd.AioTrim] can be used
+// (NBD_FLAG_SEND_TRIM).
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.Trim], [Libnbd.AioTrim], [Libnbd.CanZero],
+// [Libnbd.OptInfo].
 func (h *Libnbd) CanTrim() (bool, error) {
 	r, err := h.get().CanTrim()
 	runtime.KeepAlive(h)
@@ -1000,10 +1668,22 @@ func (h *Libnbd) CanTrim() (bool, error) {
 	return r, nil
 }
 
-// CanZero is nbd_can_zero.
+// CanZero is nbd_can_zero: ask whether the server knows the command to write
+// zeroes.
+//
+// Says whether [Libnbd.Zero] and [Libnbd.AioZero] can be used
+// (NBD_FLAG_SEND_WRITE_ZEROES). Without them zeroes have to be sent as data,
+// with [Libnbd.Pwrite].
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.Zero], [Libnbd.AioZero], [Libnbd.CanFastZero],
+// [Libnbd.CanTrim], [Libnbd.OptInfo].
 func (h *Libnbd) CanZero() (bool, error) {
 	r, err := h.get().CanZero()
 	runtime.KeepAlive(h)
@@ -1013,10 +1693,26 @@ func (h *Libnbd) CanZero() (bool, error) {
 	return r, nil
 }
 
-// CanFastZero is nbd_can_fast_zero.
+// CanFastZero is nbd_can_fast_zero: ask whether the server knows the flag
+// FAST_ZERO.
+//
+// Says whether CMD_FLAG_FAST_ZERO can be given to [Libnbd.Zero] and
+// [Libnbd.AioZero] (NBD_FLAG_SEND_FAST_ZERO).
+//
+// The flag does not make anything faster that works. It is there to learn
+// quickly that zeroes would take as long to write as any data: the server
+// then fails at once, and has not changed anything, so that the caller can
+// decide whether to try again without the flag, or to do something else.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.Zero], [Libnbd.AioZero], [Libnbd.CanZero],
+// [Libnbd.OptInfo].
 func (h *Libnbd) CanFastZero() (bool, error) {
 	r, err := h.get().CanFastZero()
 	runtime.KeepAlive(h)
@@ -1026,10 +1722,25 @@ func (h *Libnbd) CanFastZero() (bool, error) {
 	return r, nil
 }
 
-// CanBlockStatusPayload is nbd_can_block_status_payload.
+// CanBlockStatusPayload is nbd_can_block_status_payload: ask whether the
+// server can limit block status to some contexts.
+//
+// Says whether [Libnbd.BlockStatusFilter] and [Libnbd.AioBlockStatusFilter]
+// can be used (NBD_FLAG_BLOCK_STATUS_PAYLOAD): the server then takes a
+// request for block status that has a payload, marked with
+// CMD_FLAG_PAYLOAD_LEN. That is only possible where
+// [Libnbd.GetExtendedHeadersNegotiated] gives true.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.18.
+//
+// See also [Libnbd.BlockStatusFilter], [Libnbd.AioBlockStatusFilter],
+// [Libnbd.GetExtendedHeadersNegotiated], [Libnbd.CanMetaContext],
+// [Libnbd.OptInfo].
 func (h *Libnbd) CanBlockStatusPayload() (bool, error) {
 	r, err := h.get().CanBlockStatusPayload()
 	runtime.KeepAlive(h)
@@ -1039,10 +1750,22 @@ func (h *Libnbd) CanBlockStatusPayload() (bool, error) {
 	return r, nil
 }
 
-// CanDf is nbd_can_df.
+// CanDf is nbd_can_df: ask whether the server knows the flag DF for reads.
+//
+// Says whether CMD_FLAG_DF can be given to [Libnbd.PreadStructured] and
+// [Libnbd.AioPreadStructured] (NBD_FLAG_SEND_DF), which asks the server to
+// answer in one piece. False also stands for servers that have no structured
+// replies.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.PreadStructured], [Libnbd.AioPreadStructured],
+// [Libnbd.GetStructuredRepliesNegotiated], [Libnbd.OptInfo].
 func (h *Libnbd) CanDf() (bool, error) {
 	r, err := h.get().CanDf()
 	runtime.KeepAlive(h)
@@ -1052,10 +1775,28 @@ func (h *Libnbd) CanDf() (bool, error) {
 	return r, nil
 }
 
-// CanMultiConn is nbd_can_multi_conn.
+// CanMultiConn is nbd_can_multi_conn: ask whether several connections see
+// the same data.
+//
+// Says whether the server promises that clients with several connections to
+// the export find the same data on all of them, and that a flush on one
+// covers what has been written on the others (NBD_FLAG_CAN_MULTI_CONN).
+//
+// Without that promise it is not safe to write through one handle while
+// another is connected to the same export: what was written may be missing
+// elsewhere. So connect one handle, ask this, and connect others only if the
+// answer is true. To read an export that nobody writes to, any number of
+// connections is safe.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.Flush], [Libnbd.IsReadOnly], [Libnbd.GetUri],
+// [Libnbd.OptInfo].
 func (h *Libnbd) CanMultiConn() (bool, error) {
 	r, err := h.get().CanMultiConn()
 	runtime.KeepAlive(h)
@@ -1065,10 +1806,19 @@ func (h *Libnbd) CanMultiConn() (bool, error) {
 	return r, nil
 }
 
-// CanCache is nbd_can_cache.
+// CanCache is nbd_can_cache: ask whether the server knows the cache command.
+//
+// Says whether [Libnbd.Cache] and [Libnbd.AioCache] can be used
+// (NBD_FLAG_SEND_CACHE).
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.Cache], [Libnbd.AioCache], [Libnbd.OptInfo].
 func (h *Libnbd) CanCache() (bool, error) {
 	r, err := h.get().CanCache()
 	runtime.KeepAlive(h)
@@ -1078,10 +1828,30 @@ func (h *Libnbd) CanCache() (bool, error) {
 	return r, nil
 }
 
-// CanMetaContext is nbd_can_meta_context.
+// CanMetaContext is nbd_can_meta_context: ask whether a metadata context was
+// selected.
+//
+// Says whether the server has selected the metadata context metacontext for
+// this connection, so that [Libnbd.BlockStatus64] tells about it. The name
+// is compared byte by byte. It can be one of the constants
+// CONTEXT_BASE_ALLOCATION and CONTEXT_QEMU_ALLOCATION_DEPTH, or any other.
+// Only what was asked for can have been selected, as a rule with
+// [Libnbd.AddMetaContext] before connecting.
+//
+// Every name that is given to [Libnbd.BlockStatusFilter] must be one for
+// which this call gives true.
+//
+// It tells what is known from the handshake, without asking the server
+// again. It fails with EINVAL if contexts were added and structured replies
+// negotiated, but the server was not asked to select any or refused: in
+// option mode [Libnbd.OptGo], [Libnbd.OptInfo] or [Libnbd.OptSetMetaContext]
+// does that. Without structured replies the answer is false.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.AddMetaContext], [Libnbd.BlockStatus64],
+// [Libnbd.BlockStatusFilter], [Libnbd.OptSetMetaContext].
 func (h *Libnbd) CanMetaContext(metacontext string) (bool, error) {
 	r, err := h.get().CanMetaContext(metacontext)
 	runtime.KeepAlive(h)
@@ -1091,10 +1861,24 @@ func (h *Libnbd) CanMetaContext(metacontext string) (bool, error) {
 	return r, nil
 }
 
-// GetProtocol is nbd_get_protocol.
+// GetProtocol is nbd_get_protocol: tell which variant of the handshake the
+// server speaks.
+//
+// Gives one of these, as found out when the handshake begins, without asking
+// the server again. Later versions may give others.
+//
+//   - newstyle-fixed: what current servers speak, with options
+//   - newstyle: an export name and nothing else; also if
+//     [Libnbd.SetHandshakeFlags] has turned the fixed variant off
+//   - oldstyle: not even that: the server has one export, whatever name was
+//     set
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.SetHandshakeFlags],
+// [Libnbd.GetStructuredRepliesNegotiated],
+// [Libnbd.GetExtendedHeadersNegotiated], [Libnbd.GetTlsNegotiated].
 func (h *Libnbd) GetProtocol() (*string, error) {
 	r, err := h.get().GetProtocol()
 	runtime.KeepAlive(h)
@@ -1104,10 +1888,24 @@ func (h *Libnbd) GetProtocol() (*string, error) {
 	return &r, nil
 }
 
-// GetSize is nbd_get_size.
+// GetSize is nbd_get_size: tell the size of the export.
+//
+// Gives the size of the export in bytes. Offsets of commands run from 0 to
+// one less than this. nbdinfo(1) shows it with option --size.
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
+//
+// A size that does not fit into a signed number of 64 bits is an error:
+// EOVERFLOW in the C library. This one takes it for a breach of the protocol
+// (EPROTO) as soon as the server tells it, in the handshake.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down.
+//
+// See also [Libnbd.GetBlockSize], [Libnbd.OptInfo], [Libnbd.Pread],
+// [Libnbd.Pwrite].
 func (h *Libnbd) GetSize() (uint64, error) {
 	r, err := h.get().GetSize()
 	runtime.KeepAlive(h)
@@ -1117,10 +1915,46 @@ func (h *Libnbd) GetSize() (uint64, error) {
 	return r, nil
 }
 
-// GetBlockSize is nbd_get_block_size.
+// GetBlockSize is nbd_get_block_size: tell a size constraint of the server.
+//
+// Gives one of the sizes, in bytes, that requests should keep to, or 0 if
+// the server did not tell it (NBD_INFO_BLOCK_SIZE). Some servers enforce
+// them, for others they are advice. They are asked for automatically unless
+// [Libnbd.SetRequestBlockSize] turned that off, which some servers take as a
+// reason for other sizes. Constraints that contradict each other or the
+// protocol are ignored. The size_type is one of these, and anything else is
+// EINVAL:
+//
+//   - SIZE_MINIMUM: offsets and lengths should be multiples of this, a power
+//     of two from 1 to 65536; servers often fail other requests with EINVAL.
+//     The size of the export is as a rule a multiple too; if not, its last
+//     bytes cannot be reached. If 0, 512 is a safe assumption, although many
+//     servers take 1. By default requests that violate it are not sent at
+//     all, see STRICT_ALIGN in [Libnbd.SetStrictMode]
+//   - SIZE_PREFERRED: a power of two, which may exceed the size of the
+//     export. Requests that are multiples of it are efficient, while smaller
+//     ones may make the server read, change and write back. If 0, 4096 is a
+//     good choice
+//   - SIZE_MAXIMUM: the longest [Libnbd.Pread] or [Libnbd.Pwrite] that the
+//     server accepts; commands without data, such as [Libnbd.Zero], may be
+//     longer. This library does not read or write more than 64 MiB at once,
+//     whatever the server says. If 0, keep to 32 MiB: some servers hang up
+//     at more
+//   - SIZE_PAYLOAD: the longest write that this library sends on the
+//     connection, unless STRICT_PAYLOAD is cleared with
+//     [Libnbd.SetStrictMode]. It does not come from the server, is never 0,
+//     and lies between 1 MiB and 64 MiB: it is SIZE_MAXIMUM where that is in
+//     this range, and 32 MiB where that is 0
+//
+// It tells what the server told in the handshake, without asking it again.
+// In option mode ([Libnbd.SetOptMode]) it fails with EINVAL while nothing is
+// known of the export: [Libnbd.OptInfo] or [Libnbd.OptGo] comes first.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.GetSize], [Libnbd.SetRequestBlockSize],
+// [Libnbd.SetStrictMode], [Libnbd.OptInfo].
 func (h *Libnbd) GetBlockSize(size_type Size) (uint64, error) {
 	r, err := h.get().GetBlockSize(int(size_type))
 	runtime.KeepAlive(h)
@@ -2044,9 +2878,15 @@ func (h *Libnbd) ConnectionState() (*string, error) {
 	return &r, nil
 }
 
-// GetPackageName is nbd_get_package_name.
+// GetPackageName is nbd_get_package_name: tell the name of the library.
+//
+// Gives libnbd, the name of the C library that this one stands in for, so
+// that programs which check it work. [Libnbd.GetVersionExtra] tells the two
+// apart.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.GetVersion], [Libnbd.GetVersionExtra].
 func (h *Libnbd) GetPackageName() (*string, error) {
 	if h.isClosed() {
 		return nil, failure("get_package_name", errClosed("nbd_get_package_name"))
@@ -2059,9 +2899,21 @@ func (h *Libnbd) GetPackageName() (*string, error) {
 	return &r, nil
 }
 
-// GetVersion is nbd_get_version.
+// GetVersion is nbd_get_version: tell the version of libnbd.
+//
+// Gives the version of the C library whose interface this one has, in the
+// form MAJOR.MINOR.RELEASE, three numbers such as 1.24.4. The major number
+// is 1 for the interface that stays compatible; 0 was for experiments before
+// it. An even minor number is a stable version, an odd one leads to the
+// next, and what is new in it may still change. The release counts the
+// corrections of a version.
+//
+// A C program that wants to know whether a call exists had best test the
+// macro LIBNBD_HAVE_NBD_... with its name, rather than this.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.GetVersionExtra], [Libnbd.GetPackageName].
 func (h *Libnbd) GetVersion() (*string, error) {
 	if h.isClosed() {
 		return nil, failure("get_version", errClosed("nbd_get_version"))
@@ -2074,9 +2926,17 @@ func (h *Libnbd) GetVersion() (*string, error) {
 	return &r, nil
 }
 
-// GetVersionExtra is nbd_get_version_extra.
+// GetVersionExtra is nbd_get_version_extra: tell which build of the library
+// this is.
+//
+// Gives text that has no fixed form and is meant for people. In this library
+// it begins with gonbd, followed by the version of it where that is known.
+// Builds of the C library tell here what their packagers have put in, such
+// as the version of the package, or the empty string.
 //
 // It may be called from a callback. It is in libnbd since version 1.24.
+//
+// See also [Libnbd.GetVersion], [Libnbd.GetPackageName].
 func (h *Libnbd) GetVersionExtra() (*string, error) {
 	if h.isClosed() {
 		return nil, failure("get_version_extra", errClosed("nbd_get_version_extra"))
@@ -2089,7 +2949,20 @@ func (h *Libnbd) GetVersionExtra() (*string, error) {
 	return &r, nil
 }
 
-// KillSubprocess is nbd_kill_subprocess.
+// KillSubprocess is nbd_kill_subprocess: send a signal to the server that
+// was started.
+//
+// Sends the signal signum, or SIGTERM if it is 0, to the subprocess that
+// [Libnbd.ConnectCommand], [Libnbd.ConnectSystemdSocketActivation] or a URI
+// for ssh has started. signal(7) lists the numbers. It does not wait for the
+// subprocess to end.
+//
+// There is seldom a need for this, since [Libnbd.Close] ends the subprocess.
+// If the handle has none the call fails with ESRCH, and with EINVAL if there
+// is no such signal.
+//
+// See also [Libnbd.ConnectCommand], [Libnbd.ConnectSystemdSocketActivation],
+// [Libnbd.GetSubprocessPid], [Libnbd.Close].
 func (h *Libnbd) KillSubprocess(signum int) error {
 	err := h.get().KillSubprocess(signum)
 	runtime.KeepAlive(h)
@@ -2099,9 +2972,21 @@ func (h *Libnbd) KillSubprocess(signum int) error {
 	return nil
 }
 
-// GetSubprocessPid is nbd_get_subprocess_pid.
+// GetSubprocessPid is nbd_get_subprocess_pid: tell the process ID of the
+// server that was started.
+//
+// Gives the process ID of the subprocess that [Libnbd.ConnectCommand],
+// [Libnbd.ConnectSystemdSocketActivation] or a URI for ssh has started. It
+// helps to find errors: a debugger such as gdb(1) can be attached to it.
+// Leave it to [Libnbd.Close] to wait for the process.
+//
+// If the handle has no subprocess the call fails with ESRCH. Not every
+// platform has subprocesses.
 //
 // It is in libnbd since version 1.22.
+//
+// See also [Libnbd.KillSubprocess], [Libnbd.ConnectCommand],
+// [Libnbd.ConnectSystemdSocketActivation].
 func (h *Libnbd) GetSubprocessPid() (uint64, error) {
 	r, err := h.get().GetSubprocessPid()
 	runtime.KeepAlive(h)
@@ -2111,9 +2996,15 @@ func (h *Libnbd) GetSubprocessPid() (uint64, error) {
 	return r, nil
 }
 
-// SupportsTls is nbd_supports_tls.
+// SupportsTls is nbd_supports_tls: ask whether the library can do TLS.
+//
+// Says whether this build of the library can encrypt connections with TLS.
+// The answer is always true; builds of the C library may lack it.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.SetTls], [Libnbd.GetTlsNegotiated], [Libnbd.SupportsUri],
+// [Libnbd.SupportsVsock].
 func (h *Libnbd) SupportsTls() (bool, error) {
 	if h.isClosed() {
 		return false, failure("supports_tls", errClosed("nbd_supports_tls"))
@@ -2126,9 +3017,18 @@ func (h *Libnbd) SupportsTls() (bool, error) {
 	return r, nil
 }
 
-// SupportsVsock is nbd_supports_vsock.
+// SupportsVsock is nbd_supports_vsock: ask whether the library can use
+// AF_VSOCK sockets.
+//
+// Says whether this build of the library knows AF_VSOCK sockets. The answer
+// is true on Linux and false elsewhere. The kernel must support them too
+// when it comes to connecting: to reach a server on the same machine by the
+// CID VMADDR_CID_LOCAL, for instance, takes the module vsock_loopback.
 //
 // It may be called from a callback. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.ConnectVsock], [Libnbd.ConnectUri], [Libnbd.SupportsTls],
+// [Libnbd.SupportsUri].
 func (h *Libnbd) SupportsVsock() (bool, error) {
 	if h.isClosed() {
 		return false, failure("supports_vsock", errClosed("nbd_supports_vsock"))
@@ -2141,9 +3041,17 @@ func (h *Libnbd) SupportsVsock() (bool, error) {
 	return r, nil
 }
 
-// SupportsUri is nbd_supports_uri.
+// SupportsUri is nbd_supports_uri: ask whether the library understands NBD
+// URIs.
+//
+// Says whether [Libnbd.ConnectUri] and [Libnbd.GetUri] work in this build of
+// the library. The answer is always true; builds of the C library may lack
+// them.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.GetUri], [Libnbd.IsUri],
+// [Libnbd.SupportsTls].
 func (h *Libnbd) SupportsUri() (bool, error) {
 	if h.isClosed() {
 		return false, failure("supports_uri", errClosed("nbd_supports_uri"))
@@ -2156,10 +3064,28 @@ func (h *Libnbd) SupportsUri() (bool, error) {
 	return r, nil
 }
 
-// GetUri is nbd_get_uri.
+// GetUri is nbd_get_uri: make a URI of the connection.
+//
+// Makes a URI with which [Libnbd.ConnectUri] should reach the same export of
+// the same server. It can be used to open further connections; nbdinfo(1)
+// shows it with option --uri.
+//
+// The call fails with EINVAL if the handle does not know a name of the
+// server, as after [Libnbd.ConnectSocket], [Libnbd.ConnectCommand] and
+// [Libnbd.AioConnect].
+//
+// That there is a URI does not mean that it works elsewhere or later. It may
+// have names that only this machine knows. After
+// [Libnbd.ConnectSystemdSocketActivation] it has a temporary socket, which
+// is gone once the handle is closed. It may name local files for TLS, which
+// only a handle with [Libnbd.SetUriAllowLocalFile] accepts. Not everything
+// that can be set for a handle has a place in it.
 //
 // The handle must be connecting, or negotiating, or connected with the
 // server, or shut down, or dead. It is in libnbd since version 1.8.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.IsUri], [Libnbd.SetExportName],
+// [Libnbd.CanMultiConn].
 func (h *Libnbd) GetUri() (*string, error) {
 	r, err := h.get().GetUri()
 	runtime.KeepAlive(h)
@@ -2169,9 +3095,19 @@ func (h *Libnbd) GetUri() (*string, error) {
 	return &r, nil
 }
 
-// IsUri is nbd_is_uri.
+// IsUri is nbd_is_uri: guess whether some text is an NBD URI.
+//
+// Says whether uri looks like an NBD URI: it begins with one of the schemes
+// that [Libnbd.ConnectUri] knows, followed by ://. Letter case does not
+// matter. The rest is not examined, so [Libnbd.ConnectUri] may yet refuse
+// it.
+//
+// It is for programs, such as nbdcopy(1), whose arguments can be either a
+// URI or something else, such as the name of a file.
 //
 // It may be called from a callback. It is in libnbd since version 1.22.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.GetUri], [Libnbd.SupportsUri].
 func (h *Libnbd) IsUri(uri string) (bool, error) {
 	if h.isClosed() {
 		return false, failure("is_uri", errClosed("nbd_is_uri"))
@@ -2184,9 +3120,23 @@ func (h *Libnbd) IsUri(uri string) (bool, error) {
 	return r, nil
 }
 
-// SetKeepalive is nbd_set_keepalive.
+// SetKeepalive is nbd_set_keepalive: say whether TCP connections are probed
+// when idle.
+//
+// Turns the socket option SO_KEEPALIVE on or off for TCP connections that
+// the handle makes. It is on by default: the system then sends probes when
+// nothing has come for a while, and the connection breaks if the server no
+// longer answers, where a client would otherwise wait for ever. How soon
+// that is depends on the system; on Linux it is after more than two hours,
+// unless [Libnbd.SetTcpOption] sets other times.
+//
+// It has no effect on other kinds of connections, nor on a socket that is
+// passed with [Libnbd.ConnectSocket].
 //
 // The handle must be newly created. It is newer than libnbd 1.24.
+//
+// See also [Libnbd.GetKeepalive], [Libnbd.SetTcpOption],
+// [Libnbd.ConnectTcp], [Libnbd.ConnectUri].
 func (h *Libnbd) SetKeepalive(enable bool) error {
 	err := h.get().SetKeepalive(enable)
 	runtime.KeepAlive(h)
@@ -2196,9 +3146,14 @@ func (h *Libnbd) SetKeepalive(enable bool) error {
 	return nil
 }
 
-// GetKeepalive is nbd_get_keepalive.
+// GetKeepalive is nbd_get_keepalive: ask whether TCP connections are probed
+// when idle.
+//
+// Gives what [Libnbd.SetKeepalive] has set, true by default.
 //
 // It is newer than libnbd 1.24.
+//
+// See also [Libnbd.SetKeepalive], [Libnbd.SetTcpOption].
 func (h *Libnbd) GetKeepalive() (bool, error) {
 	r, err := h.get().GetKeepalive()
 	runtime.KeepAlive(h)
@@ -2208,9 +3163,28 @@ func (h *Libnbd) GetKeepalive() (bool, error) {
 	return r, nil
 }
 
-// SetTcpOption is nbd_set_tcp_option.
+// SetTcpOption is nbd_set_tcp_option: set an option of the sockets of TCP
+// connections.
+//
+// Has the socket option option of level IPPROTO_TCP set to the integer v on
+// TCP connections that the handle makes, before they are used. tcp(7) lists
+// the options and their units. With [Libnbd.SetKeepalive] on, which is the
+// default, TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT say how soon a dead
+// server is noticed: the seconds without traffic before the first probe, the
+// seconds between probes, and the number of probes.
+//
+// The call can be repeated, and the options are set in that order, after
+// TCP_NODELAY, which the library turns on by itself. Nothing is checked by
+// this call: an option or value that the system does not accept makes
+// connecting fail with the error number of setsockopt(2).
+//
+// It has no effect on other kinds of connections, nor on a socket that is
+// passed with [Libnbd.ConnectSocket].
 //
 // The handle must be newly created. It is newer than libnbd 1.24.
+//
+// See also [Libnbd.SetKeepalive], [Libnbd.GetKeepalive],
+// [Libnbd.ConnectTcp], [Libnbd.ConnectUri].
 func (h *Libnbd) SetTcpOption(option int, v int) error {
 	err := h.get().SetTcpOption(option, v)
 	runtime.KeepAlive(h)

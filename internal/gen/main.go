@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/gonbd/gonbd/internal/gen/cgen"
+	"github.com/gonbd/gonbd/internal/gen/drivergen"
 	"github.com/gonbd/gonbd/internal/gen/gogen"
 )
 
@@ -57,6 +58,7 @@ func generate() (map[string][]byte, error) {
 		"capi/shim/calls_gen.c":                      []byte(cgen.Shim()),
 		"capi/shim/table_gen.h":                      []byte(cgen.Table()),
 		"capi/runtime/table_gen.c":                   []byte(cgen.TableC()),
+		"internal/behaviour/testdata/driver_gen.c":   []byte(drivergen.Driver()),
 		"capi/runtime/exports_gen.go":                gogen.Format(cgen.Exports()),
 	}, nil
 }

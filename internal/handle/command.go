@@ -152,13 +152,19 @@ func (h *Handle) complete(c *command) {
 			}
 		}
 	}
-	h.freeCallbacks(c)
 	c.Data = nil
 	if retired {
-		h.recycle(c)
+		h.retire(c)
 		return
 	}
 	h.done.add(c)
+}
+
+// retire frees a completed command, and its callbacks: not before, since
+// programs look at what belongs to a callback until then.
+func (h *Handle) retire(c *command) {
+	h.freeCallbacks(c)
+	h.recycle(c)
 }
 
 // refused is the error of a command that a callback made fail.
@@ -223,7 +229,7 @@ func (h *Handle) aioCommandCompleted(cookie uint64) (bool, error) {
 	}
 	h.done.remove(c)
 	err := c.failure()
-	h.recycle(c)
+	h.retire(c)
 	return err == nil, err
 }
 

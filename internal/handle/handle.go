@@ -83,7 +83,7 @@ func (h *Handle) Close() error {
 	h.hangUp()
 	for c := h.done.first; c != nil; {
 		next := c.next
-		h.recycle(c)
+		h.retire(c)
 		c = next
 	}
 	h.done = commandList{}

@@ -113,6 +113,10 @@ func (h *Handle) receive(all bool) {
 			}
 		case err == sockio.ErrAgain:
 			return
+		case err == io.EOF && h.mute:
+			// It hung up before it had all that was sent.
+			h.fail(syscall.EPIPE)
+			return
 		case err == io.EOF:
 			h.progress++
 			h.eng.EOF()

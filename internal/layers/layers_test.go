@@ -27,7 +27,7 @@ var may = map[string][]string{
 	"nbd":                          {"internal/tlsclient", "internal/engine", "internal/sockio", "internal/transport", "nbduri", "internal/nbderr", "internal/wire"},
 	"internal/handle":              {"internal/tlsclient", "internal/engine", "internal/sockio", "internal/transport", "nbduri", "internal/nbderr", "internal/wire"},
 	"internal/api":                 {},
-	"internal/gen":                 {"internal/gen/cgen", "internal/gen/gogen"},
+	"internal/gen":                 {"internal/gen/cgen", "internal/gen/drivergen", "internal/gen/gogen"},
 	"internal/gen/cgen":            {"internal/api"},
 	"internal/gen/mangen":          {"internal/api", "internal/gen/cgen"},
 	"internal/gen/man":             {"internal/gen/mangen"},

@@ -31,15 +31,15 @@ func Header() string {
 	w.f("/* An extent of a metadata context: its length in bytes, and its flags. */")
 	w.f("typedef struct {\n  uint64_t length;\n  uint64_t flags;\n} nbd_extent;\n")
 	for _, cb := range api.Callbacks {
-		var params []string
-		for _, a := range cb.Args {
-			params = append(params, a)
-		}
+		params := cb.Args
 		w.f("#define LIBNBD_HAVE_NBD_%s_CALLBACK 1", strings.ToUpper(cb.Name))
 		w.f("typedef struct {\n  int (*callback) (void *user_data, %s);\n  void *user_data;\n  void (*free) (void *user_data);\n} nbd_%s_callback;",
 			strings.Join(params, ", "), cb.Name)
-		w.f("#ifdef __cplusplus\n#define NBD_NULL_%[1]s (nbd_%[2]s_callback {})\n#else\n#define NBD_NULL_%[1]s ((nbd_%[2]s_callback) { .callback = NULL })\n#endif\n",
-			strings.ToUpper(cb.Name), cb.Name)
+		if cb.Name == "completion" { // the others have no such name
+			w.f("#ifdef __cplusplus\n#define NBD_NULL_COMPLETION (nbd_completion_callback {})\n#else\n#define NBD_NULL_COMPLETION ((nbd_completion_callback) { .callback = NULL })\n#endif\n")
+		} else {
+			w.f("")
+		}
 	}
 	for i := range api.Calls {
 		c := &api.Calls[i]
@@ -47,15 +47,15 @@ func Header() string {
 			continue
 		}
 		w.f("#define LIBNBD_HAVE_NBD_%s 1", strings.ToUpper(c.Name))
-		w.f("extern %s;\n", prototype(c))
+		w.f("extern %s;\n", Prototype(c))
 	}
 	w.f("#ifdef __cplusplus\n}\n#endif\n")
 	w.f("#endif /* LIBNBD_H */")
 	return w.String()
 }
 
-// prototype gives the declaration of the C function.
-func prototype(c *api.Call) string {
+// Prototype gives the declaration of the C function.
+func Prototype(c *api.Call) string {
 	typ, _ := resultType(c.Result)
 	if !strings.HasSuffix(typ, "*") {
 		typ += " "

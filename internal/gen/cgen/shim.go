@@ -1,6 +1,9 @@
 package cgen
 
 import (
+	"fmt"
+	"hash/fnv"
+	"io"
 	"strings"
 
 	"github.com/gonbd/gonbd/internal/api"
@@ -20,7 +23,7 @@ func Shim() string {
 
 func shimCall(w *writer, c *api.Call) {
 	typ, failed := resultType(c.Result)
-	w.f("\nGONBD_EXPORT %s", prototype(c))
+	w.f("\nGONBD_EXPORT %s", Prototype(c))
 	w.f("{")
 	var callbacks []string
 	for _, a := range args(c) {
@@ -36,15 +39,16 @@ func shimCall(w *writer, c *api.Call) {
 	}
 	w.f("  %sr;", result)
 	for _, cb := range callbacks {
-		w.f("  struct gonbd_callback *%s_copy;", cb)
+		w.f("  struct gonbd_callback *%s_copy = NULL;", cb)
 	}
 	w.f("")
 	bail := func(condition, name string) {
 		w.f("  if (%s) {", condition)
-		w.f("    gonbd_null (\"nbd_%s\", \"%s\");", c.Name, name)
+		// The free function may call the library, which resets the error.
 		for _, cb := range callbacks {
 			w.f("    gonbd_drop (&%s);", cb)
 		}
+		w.f("    gonbd_null (\"nbd_%s\", \"%s\");", c.Name, name)
 		w.f("    return %s;", failed)
 		w.f("  }")
 	}
@@ -66,8 +70,21 @@ func shimCall(w *writer, c *api.Call) {
 	}
 	w.f("    return %s;", failed)
 	w.f("  }")
-	for _, cb := range callbacks {
-		w.f("  %[1]s_copy = gonbd_copy (&%[1]s);", cb)
+	if len(callbacks) > 0 {
+		var copies []string
+		for _, cb := range callbacks {
+			copies = append(copies, fmt.Sprintf("gonbd_copy (&%[1]s, &%[1]s_copy)", cb))
+		}
+		w.f("  if (!(%s)) {", strings.Join(copies, " && "))
+		for _, cb := range callbacks {
+			w.f("    free (%s_copy);", cb)
+		}
+		for _, cb := range callbacks {
+			w.f("    gonbd_drop (&%s);", cb)
+		}
+		w.f("    gonbd_no_memory (&f, \"nbd_%s\");", c.Name)
+		w.f("    return %s;", failed)
+		w.f("  }")
 	}
 	pass := []string{"h->id"}
 	for _, a := range args(c) {
@@ -135,10 +152,11 @@ func Table() string {
 	w.f("struct gonbd_table {")
 	w.f("  unsigned version;")
 	w.f("  void (*init) (const struct gonbd_host *host);")
+	w.f("  void (*thread) (void);")
 	w.f("  uint64_t (*create) (int32_t *fd);")
 	w.f("  int (*close) (uint64_t id, struct gonbd_err *err);")
 	for _, c := range calls() {
-		w.f("  %s(*%s) (%s);", tableResult(c), c.Name, strings.Join(tableParams(c), ", "))
+		w.f("  %s", tableMember(c))
 	}
 	w.f("};\n")
 	w.f("extern const struct gonbd_table gonbd_table;\n")
@@ -146,15 +164,23 @@ func Table() string {
 	return w.String()
 }
 
-// abi makes a number of the table's layout.
+// tableMember declares a member of the table.
+func tableMember(c *api.Call) string {
+	return fmt.Sprintf("%s(*%s) (%s);", tableResult(c), c.Name, strings.Join(tableParams(c), ", "))
+}
+
+// handWritten is the version of what shim and runtime share beside the table's
+// generated members. It must change with shim.h and with Table.
+const handWritten = "2"
+
+// abi makes a number of all that shim and runtime share.
 func abi() uint32 {
-	h := uint32(2166136261)
+	h := fnv.New32a()
+	io.WriteString(h, handWritten)
 	for _, c := range calls() {
-		for _, b := range []byte(c.Name + ";") {
-			h = (h ^ uint32(b)) * 16777619
-		}
+		io.WriteString(h, tableMember(c))
 	}
-	return h
+	return h.Sum32()
 }
 
 // TableC gives the table itself, which is a part of the runtime.
@@ -165,7 +191,7 @@ func TableC() string {
 	w.f("#include \"table_gen.h\"\n#include \"_cgo_export.h\"\n")
 	w.f("extern void gonbd_init (const struct gonbd_host *host);\n")
 	w.f("const struct gonbd_table gonbd_table __attribute__ ((visibility (\"default\"))) = {")
-	w.f("  .version = GONBD_ABI,\n  .init = gonbd_init,\n  .create = goNbdCreate,\n  .close = goNbdClose,")
+	w.f("  .version = GONBD_ABI,\n  .init = gonbd_init,\n  .thread = goNbdThread,\n  .create = goNbdCreate,\n  .close = goNbdClose,")
 	for _, c := range calls() {
 		w.f("  .%s = goNbd%s,", c.Name, goName(c.Name))
 	}
