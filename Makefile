@@ -5,7 +5,14 @@ GO      ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X github.com/gonbd/gonbd/internal/cli.version=$(VERSION)
 
-.PHONY: help build demo check test cover fuzz bench cross generate peers clean
+# Where make install puts things, below DESTDIR.
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+
+.PHONY: help build demo check test cover fuzz bench cross generate peers capi install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,6 +48,21 @@ generate: ## make the generated code anew
 
 peers: ## fetch the newest NBD programs to test against, into the user's cache
 	@scripts/peers
+
+capi: ## build the C library, libnbd.so.0, into build/capi/
+	@PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' GO='$(GO)' capi/build.sh build/capi
+	@$(GO) run ./internal/gen/man build/capi/man/man3
+
+install: build capi ## install the tools and the C library below DESTDIR and PREFIX
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man3'
+	install -m 755 bin/* '$(DESTDIR)$(BINDIR)'
+	install -m 644 build/capi/man/man3/*.3 '$(DESTDIR)$(MANDIR)/man3'
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
+	install -m 755 build/capi/libnbd.so.0.0.0 build/capi/libnbd-go.so '$(DESTDIR)$(LIBDIR)'
+	cp -P build/capi/libnbd.so build/capi/libnbd.so.0 '$(DESTDIR)$(LIBDIR)'
+	install -m 644 build/capi/libnbd.a '$(DESTDIR)$(LIBDIR)'
+	install -m 644 build/capi/libnbd.h '$(DESTDIR)$(INCLUDEDIR)'
+	install -m 644 build/capi/libnbd.pc '$(DESTDIR)$(LIBDIR)/pkgconfig'
 
 clean: ## remove what build has made
 	rm -rf bin build

@@ -4,7 +4,15 @@ package libnbd
 
 import "runtime"
 
-// SetDebug is nbd_set_debug.
+// SetDebug is nbd_set_debug: print debugging messages or not.
+//
+// Turns debugging messages on or off: each call with its parameters and
+// result, and what happens on the connection. They go to standard error, or
+// to the callback of [Libnbd.SetDebugCallback]. New handles print them if
+// the environment has LIBNBD_DEBUG=1.
+//
+// See also [Libnbd.GetDebug], [Libnbd.SetDebugCallback],
+// [Libnbd.SetHandleName].
 func (h *Libnbd) SetDebug(debug bool) error {
 	err := h.get().SetDebug(debug)
 	runtime.KeepAlive(h)
@@ -14,7 +22,11 @@ func (h *Libnbd) SetDebug(debug bool) error {
 	return nil
 }
 
-// GetDebug is nbd_get_debug.
+// GetDebug is nbd_get_debug: tell whether debugging messages are printed.
+//
+// Gives what [Libnbd.SetDebug] or the environment has set.
+//
+// See also [Libnbd.SetDebug].
 func (h *Libnbd) GetDebug() (bool, error) {
 	r, err := h.get().GetDebug()
 	runtime.KeepAlive(h)
@@ -24,7 +36,16 @@ func (h *Libnbd) GetDebug() (bool, error) {
 	return r, nil
 }
 
-// SetDebugCallback is nbd_set_debug_callback.
+// SetDebugCallback is nbd_set_debug_callback: have debugging messages called
+// back.
+//
+// Has a callback called for each debugging message, with the name of the
+// function that it is about and the message, instead of printing it. It
+// takes the place of the callback before, which is freed. The callback must
+// not call the library with the same handle. Messages come only while
+// [Libnbd.SetDebug] is on.
+//
+// See also [Libnbd.ClearDebugCallback], [Libnbd.SetDebug].
 func (h *Libnbd) SetDebugCallback(debug DebugCallback) error {
 	err := h.get().SetDebugCallback(toDebug(debug))
 	runtime.KeepAlive(h)
@@ -34,7 +55,13 @@ func (h *Libnbd) SetDebugCallback(debug DebugCallback) error {
 	return nil
 }
 
-// ClearDebugCallback is nbd_clear_debug_callback.
+// ClearDebugCallback is nbd_clear_debug_callback: have debugging messages
+// printed again.
+//
+// Takes away and frees the callback of [Libnbd.SetDebugCallback], if there
+// is one.
+//
+// See also [Libnbd.SetDebugCallback], [Libnbd.SetDebug].
 func (h *Libnbd) ClearDebugCallback() error {
 	err := h.get().ClearDebugCallback()
 	runtime.KeepAlive(h)
@@ -44,9 +71,14 @@ func (h *Libnbd) ClearDebugCallback() error {
 	return nil
 }
 
-// StatsBytesSent is nbd_stats_bytes_sent.
+// StatsBytesSent is nbd_stats_bytes_sent: count the bytes sent.
+//
+// Gives the number of bytes that were sent to the server on this handle's
+// connection, the handshake included. They are counted before encryption.
 //
 // It is in libnbd since version 1.16.
+//
+// See also [Libnbd.StatsChunksSent], [Libnbd.StatsBytesReceived].
 func (h *Libnbd) StatsBytesSent() (uint64, error) {
 	r, err := h.get().StatsBytesSent()
 	runtime.KeepAlive(h)
@@ -56,9 +88,15 @@ func (h *Libnbd) StatsBytesSent() (uint64, error) {
 	return r, nil
 }
 
-// StatsChunksSent is nbd_stats_chunks_sent.
+// StatsChunksSent is nbd_stats_chunks_sent: count the messages sent.
+//
+// Gives the number of messages of the protocol (options and commands, with
+// what belongs to them) that were sent to the server on this handle's
+// connection, the handshake included.
 //
 // It is in libnbd since version 1.16.
+//
+// See also [Libnbd.StatsBytesSent], [Libnbd.StatsChunksReceived].
 func (h *Libnbd) StatsChunksSent() (uint64, error) {
 	r, err := h.get().StatsChunksSent()
 	runtime.KeepAlive(h)
@@ -68,9 +106,15 @@ func (h *Libnbd) StatsChunksSent() (uint64, error) {
 	return r, nil
 }
 
-// StatsBytesReceived is nbd_stats_bytes_received.
+// StatsBytesReceived is nbd_stats_bytes_received: count the bytes received.
+//
+// Gives the number of bytes that were received from the server on this
+// handle's connection, the handshake included. They are counted after
+// decryption.
 //
 // It is in libnbd since version 1.16.
+//
+// See also [Libnbd.StatsChunksReceived], [Libnbd.StatsBytesSent].
 func (h *Libnbd) StatsBytesReceived() (uint64, error) {
 	r, err := h.get().StatsBytesReceived()
 	runtime.KeepAlive(h)
@@ -80,9 +124,16 @@ func (h *Libnbd) StatsBytesReceived() (uint64, error) {
 	return r, nil
 }
 
-// StatsChunksReceived is nbd_stats_chunks_received.
+// StatsChunksReceived is nbd_stats_chunks_received: count the messages
+// received.
+//
+// Gives the number of messages of the protocol (replies and chunks of them)
+// that were received from the server on this handle's connection, the
+// handshake included.
 //
 // It is in libnbd since version 1.16.
+//
+// See also [Libnbd.StatsBytesReceived], [Libnbd.StatsChunksSent].
 func (h *Libnbd) StatsChunksReceived() (uint64, error) {
 	r, err := h.get().StatsChunksReceived()
 	runtime.KeepAlive(h)
@@ -92,7 +143,12 @@ func (h *Libnbd) StatsChunksReceived() (uint64, error) {
 	return r, nil
 }
 
-// SetHandleName is nbd_set_handle_name.
+// SetHandleName is nbd_set_handle_name: name the handle.
+//
+// Sets the name by which debugging messages call the handle. Without it the
+// name is nbd1, nbd2 and so on.
+//
+// See also [Libnbd.GetHandleName], [Libnbd.SetDebug].
 func (h *Libnbd) SetHandleName(handle_name string) error {
 	err := h.get().SetHandleName(handle_name)
 	runtime.KeepAlive(h)
@@ -102,7 +158,12 @@ func (h *Libnbd) SetHandleName(handle_name string) error {
 	return nil
 }
 
-// GetHandleName is nbd_get_handle_name.
+// GetHandleName is nbd_get_handle_name: give the name of the handle.
+//
+// Gives the name that [Libnbd.SetHandleName] has set, or the one that was
+// made for the handle.
+//
+// See also [Libnbd.SetHandleName].
 func (h *Libnbd) GetHandleName() (*string, error) {
 	r, err := h.get().GetHandleName()
 	runtime.KeepAlive(h)
@@ -112,9 +173,15 @@ func (h *Libnbd) GetHandleName() (*string, error) {
 	return &r, nil
 }
 
-// SetPrivateData is nbd_set_private_data.
+// SetPrivateData is nbd_set_private_data: keep a number for the program.
+//
+// Keeps a number, or a pointer, that the library never looks at, and gives
+// the one that was kept before, 0 at first. What a pointer points to is not
+// freed with the handle.
 //
 // It is in libnbd since version 1.8.
+//
+// See also [Libnbd.GetPrivateData].
 func (h *Libnbd) SetPrivateData(private_data uint) (uint, error) {
 	r, err := h.get().SetPrivateData(uintptr(private_data))
 	runtime.KeepAlive(h)
@@ -124,9 +191,14 @@ func (h *Libnbd) SetPrivateData(private_data uint) (uint, error) {
 	return uint(r), nil
 }
 
-// GetPrivateData is nbd_get_private_data.
+// GetPrivateData is nbd_get_private_data: give the number kept for the
+// program.
+//
+// Gives what [Libnbd.SetPrivateData] has set, or 0.
 //
 // It is in libnbd since version 1.8.
+//
+// See also [Libnbd.SetPrivateData].
 func (h *Libnbd) GetPrivateData() (uint, error) {
 	r, err := h.get().GetPrivateData()
 	runtime.KeepAlive(h)
@@ -136,9 +208,14 @@ func (h *Libnbd) GetPrivateData() (uint, error) {
 	return uint(r), nil
 }
 
-// GetHandleSize is nbd_get_handle_size.
+// GetHandleSize is nbd_get_handle_size: estimate the memory of the handle.
+//
+// Gives about how many bytes of memory the handle takes, for garbage
+// collectors that want to know.
 //
 // It may be called from a callback. It is in libnbd since version 1.24.
+//
+// See also [Create], [Libnbd.Close].
 func (h *Libnbd) GetHandleSize() (uint, error) {
 	if h.isClosed() {
 		return 0, failure("get_handle_size", errClosed("nbd_get_handle_size"))
@@ -151,9 +228,18 @@ func (h *Libnbd) GetHandleSize() (uint, error) {
 	return uint(r), nil
 }
 
-// SetExportName is nbd_set_export_name.
+// SetExportName is nbd_set_export_name: choose the export by name.
+//
+// Sets the name of the export to connect to: up to 4096 bytes of UTF-8, and
+// "" for the server's default, which is what a new handle has. A longer name
+// fails with ENAMETOOLONG. In option mode the name can be changed before
+// [Libnbd.OptGo] and [Libnbd.OptInfo]; what was known of another export is
+// forgotten then. Servers with the oldstyle handshake have only one export,
+// and the name is ignored. [Libnbd.ConnectUri] sets the name of the URI.
 //
 // The handle must be newly created, or negotiating.
+//
+// See also [Libnbd.GetExportName], [Libnbd.OptList], [Libnbd.ConnectUri].
 func (h *Libnbd) SetExportName(export_name string) error {
 	err := h.get().SetExportName(export_name)
 	runtime.KeepAlive(h)
@@ -163,7 +249,12 @@ func (h *Libnbd) SetExportName(export_name string) error {
 	return nil
 }
 
-// GetExportName is nbd_get_export_name.
+// GetExportName is nbd_get_export_name: give the name of the chosen export.
+//
+// Gives the name that [Libnbd.SetExportName] or a URI has set. The server
+// may call the export otherwise: [Libnbd.GetCanonicalExportName].
+//
+// See also [Libnbd.SetExportName], [Libnbd.GetCanonicalExportName].
 func (h *Libnbd) GetExportName() (*string, error) {
 	r, err := h.get().GetExportName()
 	runtime.KeepAlive(h)
@@ -173,10 +264,19 @@ func (h *Libnbd) GetExportName() (*string, error) {
 	return &r, nil
 }
 
-// SetRequestBlockSize is nbd_set_request_block_size.
+// SetRequestBlockSize is nbd_set_request_block_size: ask for size
+// constraints or not.
+//
+// Sets whether the handshake asks the server for its size constraints, which
+// is on at first. A server may refuse clients that don't, since they may not
+// keep to them; a server may also tell them unasked, and then they are kept
+// to.
 //
 // The handle must be newly created, or negotiating. It is in libnbd since
 // version 1.12.
+//
+// See also [Libnbd.GetRequestBlockSize], [Libnbd.GetBlockSize],
+// [Libnbd.SetStrictMode].
 func (h *Libnbd) SetRequestBlockSize(request bool) error {
 	err := h.get().SetRequestBlockSize(request)
 	runtime.KeepAlive(h)
@@ -186,9 +286,14 @@ func (h *Libnbd) SetRequestBlockSize(request bool) error {
 	return nil
 }
 
-// GetRequestBlockSize is nbd_get_request_block_size.
+// GetRequestBlockSize is nbd_get_request_block_size: tell whether size
+// constraints are asked for.
+//
+// Gives what [Libnbd.SetRequestBlockSize] has set.
 //
 // It is in libnbd since version 1.12.
+//
+// See also [Libnbd.SetRequestBlockSize], [Libnbd.GetBlockSize].
 func (h *Libnbd) GetRequestBlockSize() (bool, error) {
 	r, err := h.get().GetRequestBlockSize()
 	runtime.KeepAlive(h)
@@ -198,10 +303,17 @@ func (h *Libnbd) GetRequestBlockSize() (bool, error) {
 	return r, nil
 }
 
-// SetFullInfo is nbd_set_full_info.
+// SetFullInfo is nbd_set_full_info: ask for name and description or not.
+//
+// Sets whether the handshake asks for the export's canonical name and
+// description, which is off at first. Servers may tell them unasked, or not
+// at all.
 //
 // The handle must be newly created, or negotiating. It is in libnbd since
 // version 1.4.
+//
+// See also [Libnbd.GetFullInfo], [Libnbd.GetCanonicalExportName],
+// [Libnbd.GetExportDescription].
 func (h *Libnbd) SetFullInfo(request bool) error {
 	err := h.get().SetFullInfo(request)
 	runtime.KeepAlive(h)
@@ -211,9 +323,14 @@ func (h *Libnbd) SetFullInfo(request bool) error {
 	return nil
 }
 
-// GetFullInfo is nbd_get_full_info.
+// GetFullInfo is nbd_get_full_info: tell whether name and description are
+// asked for.
+//
+// Gives what [Libnbd.SetFullInfo] has set.
 //
 // It is in libnbd since version 1.4.
+//
+// See also [Libnbd.SetFullInfo].
 func (h *Libnbd) GetFullInfo() (bool, error) {
 	r, err := h.get().GetFullInfo()
 	runtime.KeepAlive(h)
@@ -223,10 +340,19 @@ func (h *Libnbd) GetFullInfo() (bool, error) {
 	return r, nil
 }
 
-// GetCanonicalExportName is nbd_get_canonical_export_name.
+// GetCanonicalExportName is nbd_get_canonical_export_name: give the name
+// that the server has for the export.
+//
+// Gives the canonical name that the server told, which may differ from the
+// one that was asked for. It fails with ENOTSUP if the server told none, and
+// with EINVAL before anything is known of the export. [Libnbd.SetFullInfo]
+// makes servers tell.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.SetFullInfo], [Libnbd.GetExportName],
+// [Libnbd.GetExportDescription].
 func (h *Libnbd) GetCanonicalExportName() (*string, error) {
 	r, err := h.get().GetCanonicalExportName()
 	runtime.KeepAlive(h)
@@ -236,10 +362,17 @@ func (h *Libnbd) GetCanonicalExportName() (*string, error) {
 	return &r, nil
 }
 
-// GetExportDescription is nbd_get_export_description.
+// GetExportDescription is nbd_get_export_description: give the description
+// of the export.
+//
+// Gives the description that the server told. It fails with ENOTSUP if the
+// server told none, and with EINVAL before anything is known of the export.
+// [Libnbd.SetFullInfo] makes servers tell.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.SetFullInfo], [Libnbd.GetCanonicalExportName].
 func (h *Libnbd) GetExportDescription() (*string, error) {
 	r, err := h.get().GetExportDescription()
 	runtime.KeepAlive(h)
@@ -249,9 +382,22 @@ func (h *Libnbd) GetExportDescription() (*string, error) {
 	return &r, nil
 }
 
-// SetTls is nbd_set_tls.
+// SetTls is nbd_set_tls: choose whether to use TLS.
+//
+// Sets the policy for TLS:
+//
+//   - TLS_DISABLE: never ask for it; the policy of new handles
+//   - TLS_ALLOW: ask, and go on in the clear if the server has none. This
+//     protects from nobody who can change what is sent.
+//   - TLS_REQUIRE: ask, and fail without it
+//
+// URIs whose scheme begins with nbds require it. What to use for TLS is set
+// by [Libnbd.SetTlsPskFile] or [Libnbd.SetTlsCertificates].
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.GetTls], [Libnbd.GetTlsNegotiated],
+// [Libnbd.SetTlsCertificates], [Libnbd.SetTlsPskFile].
 func (h *Libnbd) SetTls(tls Tls) error {
 	err := h.get().SetTls(int(tls))
 	runtime.KeepAlive(h)
@@ -261,7 +407,12 @@ func (h *Libnbd) SetTls(tls Tls) error {
 	return nil
 }
 
-// GetTls is nbd_get_tls.
+// GetTls is nbd_get_tls: tell the policy for TLS.
+//
+// Gives what [Libnbd.SetTls] or a URI has set. Whether TLS is in use
+// [Libnbd.GetTlsNegotiated] tells.
+//
+// See also [Libnbd.SetTls], [Libnbd.GetTlsNegotiated].
 func (h *Libnbd) GetTls() (Tls, error) {
 	r, err := h.get().GetTls()
 	runtime.KeepAlive(h)
@@ -271,10 +422,15 @@ func (h *Libnbd) GetTls() (Tls, error) {
 	return Tls(r), nil
 }
 
-// GetTlsNegotiated is nbd_get_tls_negotiated.
+// GetTlsNegotiated is nbd_get_tls_negotiated: tell whether the connection is
+// encrypted.
+//
+// True if TLS is in use on the connection.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.SetTls], [Libnbd.OptStarttls].
 func (h *Libnbd) GetTlsNegotiated() (bool, error) {
 	r, err := h.get().GetTlsNegotiated()
 	runtime.KeepAlive(h)
@@ -284,9 +440,25 @@ func (h *Libnbd) GetTlsNegotiated() (bool, error) {
 	return r, nil
 }
 
-// SetTlsCertificates is nbd_set_tls_certificates.
+// SetTlsCertificates is nbd_set_tls_certificates: set the folder of
+// certificates.
+//
+// Sets the folder that has the files for TLS with certificates:
+//
+//   - ca-cert.pem: the authorities that are trusted; it must be there
+//   - ca-crl.pem: what they have revoked
+//   - client-cert.pem and client-key.pem: the client's own, for servers that
+//     want one
+//   - client-cert-0.pem, client-key-0.pem and so on: further ones
+//
+// Without this call /etc/pki/libnbd is taken for root, and $HOME/.pki/libnbd
+// or $HOME/.config/pki/libnbd for others. If there is no such folder the
+// system's authorities are trusted. The files are read when connecting.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.SetTls], [Libnbd.SetTlsVerifyPeer],
+// [Libnbd.SetTlsHostname].
 func (h *Libnbd) SetTlsCertificates(dir string) error {
 	err := h.get().SetTlsCertificates(dir)
 	runtime.KeepAlive(h)
@@ -296,9 +468,17 @@ func (h *Libnbd) SetTlsCertificates(dir string) error {
 	return nil
 }
 
-// SetTlsVerifyPeer is nbd_set_tls_verify_peer.
+// SetTlsVerifyPeer is nbd_set_tls_verify_peer: verify the server's
+// certificate or not.
+//
+// Sets whether the server's certificate must come from a trusted authority
+// and bear the right name. It is on at first. Turned off, TLS protects from
+// listeners only.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.GetTlsVerifyPeer], [Libnbd.SetTlsHostname],
+// [Libnbd.SetTlsCertificates].
 func (h *Libnbd) SetTlsVerifyPeer(verify bool) error {
 	err := h.get().SetTlsVerifyPeer(verify)
 	runtime.KeepAlive(h)
@@ -308,7 +488,12 @@ func (h *Libnbd) SetTlsVerifyPeer(verify bool) error {
 	return nil
 }
 
-// GetTlsVerifyPeer is nbd_get_tls_verify_peer.
+// GetTlsVerifyPeer is nbd_get_tls_verify_peer: tell whether the server's
+// certificate is verified.
+//
+// Gives what [Libnbd.SetTlsVerifyPeer] has set.
+//
+// See also [Libnbd.SetTlsVerifyPeer].
 func (h *Libnbd) GetTlsVerifyPeer() (bool, error) {
 	r, err := h.get().GetTlsVerifyPeer()
 	runtime.KeepAlive(h)
@@ -318,9 +503,15 @@ func (h *Libnbd) GetTlsVerifyPeer() (bool, error) {
 	return r, nil
 }
 
-// SetTlsUsername is nbd_set_tls_username.
+// SetTlsUsername is nbd_set_tls_username: set the user name for pre-shared
+// keys.
+//
+// Sets the name of the key in the file of [Libnbd.SetTlsPskFile]. The server
+// sees it. Without this call it is the login name.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.GetTlsUsername], [Libnbd.SetTlsPskFile].
 func (h *Libnbd) SetTlsUsername(username string) error {
 	err := h.get().SetTlsUsername(username)
 	runtime.KeepAlive(h)
@@ -330,7 +521,13 @@ func (h *Libnbd) SetTlsUsername(username string) error {
 	return nil
 }
 
-// GetTlsUsername is nbd_get_tls_username.
+// GetTlsUsername is nbd_get_tls_username: give the user name for pre-shared
+// keys.
+//
+// Gives the name that [Libnbd.SetTlsUsername] or a URI has set, or else the
+// login name. It fails if that is not known.
+//
+// See also [Libnbd.SetTlsUsername].
 func (h *Libnbd) GetTlsUsername() (*string, error) {
 	r, err := h.get().GetTlsUsername()
 	runtime.KeepAlive(h)
@@ -340,9 +537,17 @@ func (h *Libnbd) GetTlsUsername() (*string, error) {
 	return &r, nil
 }
 
-// SetTlsHostname is nbd_set_tls_hostname.
+// SetTlsHostname is nbd_set_tls_hostname: set the name that the server's
+// certificate must bear.
+//
+// Sets the name that is looked for in the server's certificate, instead of
+// the one that was dialled: for connections through a proxy or a Unix domain
+// socket. Over a Unix domain socket without this call any name is accepted.
 //
 // The handle must be newly created. It is in libnbd since version 1.22.
+//
+// See also [Libnbd.GetTlsHostname], [Libnbd.SetTlsVerifyPeer],
+// [Libnbd.SetTlsCertificates].
 func (h *Libnbd) SetTlsHostname(hostname string) error {
 	err := h.get().SetTlsHostname(hostname)
 	runtime.KeepAlive(h)
@@ -352,9 +557,14 @@ func (h *Libnbd) SetTlsHostname(hostname string) error {
 	return nil
 }
 
-// GetTlsHostname is nbd_get_tls_hostname.
+// GetTlsHostname is nbd_get_tls_hostname: give the name that the server's
+// certificate must bear.
+//
+// Gives what [Libnbd.SetTlsHostname] or a URI has set, or an empty string.
 //
 // It is in libnbd since version 1.22.
+//
+// See also [Libnbd.SetTlsHostname].
 func (h *Libnbd) GetTlsHostname() (*string, error) {
 	r, err := h.get().GetTlsHostname()
 	runtime.KeepAlive(h)
@@ -364,9 +574,16 @@ func (h *Libnbd) GetTlsHostname() (*string, error) {
 	return &r, nil
 }
 
-// SetTlsPskFile is nbd_set_tls_psk_file.
+// SetTlsPskFile is nbd_set_tls_psk_file: set the file of pre-shared keys.
+//
+// Sets the file that has the keys for TLS without certificates: lines of a
+// user name, a colon and the key in hexadecimal, as psktool(1) writes them.
+// The file is read when connecting, and should be readable by its owner
+// only.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.SetTlsUsername], [Libnbd.SetTls].
 func (h *Libnbd) SetTlsPskFile(filename string) error {
 	err := h.get().SetTlsPskFile(filename)
 	runtime.KeepAlive(h)
@@ -376,9 +593,19 @@ func (h *Libnbd) SetTlsPskFile(filename string) error {
 	return nil
 }
 
-// SetTlsPriority is nbd_set_tls_priority.
+// SetTlsPriority is nbd_set_tls_priority: choose versions and groups of TLS.
+//
+// Sets a priority string, in the language of GnuTLS, of which this library
+// knows a part. It begins with NORMAL, PFS, PERFORMANCE or SECURE128; behind
+// colons follow +, - or ! and a name: VERS-TLS1.2, VERS-TLS1.3, VERS-ALL,
+// GROUP-X25519, GROUP-SECP256R1, GROUP-SECP384R1, GROUP-SECP521R1,
+// GROUP-ALL. %COMPAT, %SERVER_PRECEDENCE and %NO_TICKETS change nothing.
+// Connecting fails with EINVAL for whatever else there is: nothing is
+// dropped silently. At first it is NORMAL.
 //
 // The handle must be newly created. It is in libnbd since version 1.24.
+//
+// See also [Libnbd.GetTlsPriority], [Libnbd.SetUriAllowTlsPriority].
 func (h *Libnbd) SetTlsPriority(priority string) error {
 	err := h.get().SetTlsPriority(priority)
 	runtime.KeepAlive(h)
@@ -388,9 +615,13 @@ func (h *Libnbd) SetTlsPriority(priority string) error {
 	return nil
 }
 
-// GetTlsPriority is nbd_get_tls_priority.
+// GetTlsPriority is nbd_get_tls_priority: give the priority string.
+//
+// Gives what [Libnbd.SetTlsPriority] or a URI has set.
 //
 // It is in libnbd since version 1.24.
+//
+// See also [Libnbd.SetTlsPriority].
 func (h *Libnbd) GetTlsPriority() (*string, error) {
 	r, err := h.get().GetTlsPriority()
 	runtime.KeepAlive(h)
@@ -400,9 +631,18 @@ func (h *Libnbd) GetTlsPriority() (*string, error) {
 	return &r, nil
 }
 
-// SetRequestExtendedHeaders is nbd_set_request_extended_headers.
+// SetRequestExtendedHeaders is nbd_set_request_extended_headers: ask for
+// extended headers or not.
+//
+// Sets whether the handshake asks for extended headers, which is on at
+// first. With them requests and extents can be 4 GiB and longer, and
+// structured replies are implied. They are not asked for if
+// [Libnbd.SetRequestStructuredReplies] is off.
 //
 // The handle must be newly created. It is in libnbd since version 1.18.
+//
+// See also [Libnbd.GetRequestExtendedHeaders],
+// [Libnbd.GetExtendedHeadersNegotiated], [Libnbd.OptExtendedHeaders].
 func (h *Libnbd) SetRequestExtendedHeaders(request bool) error {
 	err := h.get().SetRequestExtendedHeaders(request)
 	runtime.KeepAlive(h)
@@ -412,9 +652,15 @@ func (h *Libnbd) SetRequestExtendedHeaders(request bool) error {
 	return nil
 }
 
-// GetRequestExtendedHeaders is nbd_get_request_extended_headers.
+// GetRequestExtendedHeaders is nbd_get_request_extended_headers: tell
+// whether extended headers are asked for.
+//
+// Gives what [Libnbd.SetRequestExtendedHeaders] has set.
 //
 // It is in libnbd since version 1.18.
+//
+// See also [Libnbd.SetRequestExtendedHeaders],
+// [Libnbd.GetExtendedHeadersNegotiated].
 func (h *Libnbd) GetRequestExtendedHeaders() (bool, error) {
 	r, err := h.get().GetRequestExtendedHeaders()
 	runtime.KeepAlive(h)
@@ -424,10 +670,16 @@ func (h *Libnbd) GetRequestExtendedHeaders() (bool, error) {
 	return r, nil
 }
 
-// GetExtendedHeadersNegotiated is nbd_get_extended_headers_negotiated.
+// GetExtendedHeadersNegotiated is nbd_get_extended_headers_negotiated: tell
+// whether extended headers are in use.
+//
+// True if client and server have agreed on extended headers. A later
+// [Libnbd.OptExtendedHeaders] that the server refuses changes nothing.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.18.
+//
+// See also [Libnbd.SetRequestExtendedHeaders], [Libnbd.OptExtendedHeaders].
 func (h *Libnbd) GetExtendedHeadersNegotiated() (bool, error) {
 	r, err := h.get().GetExtendedHeadersNegotiated()
 	runtime.KeepAlive(h)
@@ -437,9 +689,17 @@ func (h *Libnbd) GetExtendedHeadersNegotiated() (bool, error) {
 	return r, nil
 }
 
-// SetRequestStructuredReplies is nbd_set_request_structured_replies.
+// SetRequestStructuredReplies is nbd_set_request_structured_replies: ask for
+// structured replies or not.
+//
+// Sets whether the handshake asks for structured replies, which is on at
+// first. They are needed for block status, for sparse reads, and for errors
+// with an explanation. Extended headers imply them.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.GetRequestStructuredReplies],
+// [Libnbd.GetStructuredRepliesNegotiated], [Libnbd.OptStructuredReply].
 func (h *Libnbd) SetRequestStructuredReplies(request bool) error {
 	err := h.get().SetRequestStructuredReplies(request)
 	runtime.KeepAlive(h)
@@ -449,9 +709,14 @@ func (h *Libnbd) SetRequestStructuredReplies(request bool) error {
 	return nil
 }
 
-// GetRequestStructuredReplies is nbd_get_request_structured_replies.
+// GetRequestStructuredReplies is nbd_get_request_structured_replies: tell
+// whether structured replies are asked for.
+//
+// Gives what [Libnbd.SetRequestStructuredReplies] has set.
 //
 // It is in libnbd since version 1.2.
+//
+// See also [Libnbd.SetRequestStructuredReplies].
 func (h *Libnbd) GetRequestStructuredReplies() (bool, error) {
 	r, err := h.get().GetRequestStructuredReplies()
 	runtime.KeepAlive(h)
@@ -461,10 +726,17 @@ func (h *Libnbd) GetRequestStructuredReplies() (bool, error) {
 	return r, nil
 }
 
-// GetStructuredRepliesNegotiated is nbd_get_structured_replies_negotiated.
+// GetStructuredRepliesNegotiated is nbd_get_structured_replies_negotiated:
+// tell whether structured replies are in use.
+//
+// True if client and server have agreed on structured replies, or on
+// extended headers, which imply them.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.SetRequestStructuredReplies],
+// [Libnbd.OptStructuredReply].
 func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
 	r, err := h.get().GetStructuredRepliesNegotiated()
 	runtime.KeepAlive(h)
@@ -474,10 +746,20 @@ func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
 	return r, nil
 }
 
-// SetRequestMetaContext is nbd_set_request_meta_context.
+// SetRequestMetaContext is nbd_set_request_meta_context: select metadata
+// contexts on the way or not.
+//
+// Sets whether connecting, [Libnbd.OptGo] and [Libnbd.OptInfo] first select
+// the metadata contexts of [Libnbd.AddMetaContext], which is on at first.
+// Turned off, [Libnbd.OptSetMetaContext] does that by hand; what it has
+// selected stays for [Libnbd.OptGo]. Without any context
+// [Libnbd.BlockStatus64] fails.
 //
 // The handle must be newly created, or negotiating. It is in libnbd since
 // version 1.16.
+//
+// See also [Libnbd.GetRequestMetaContext], [Libnbd.AddMetaContext],
+// [Libnbd.OptSetMetaContext].
 func (h *Libnbd) SetRequestMetaContext(request bool) error {
 	err := h.get().SetRequestMetaContext(request)
 	runtime.KeepAlive(h)
@@ -487,9 +769,14 @@ func (h *Libnbd) SetRequestMetaContext(request bool) error {
 	return nil
 }
 
-// GetRequestMetaContext is nbd_get_request_meta_context.
+// GetRequestMetaContext is nbd_get_request_meta_context: tell whether
+// metadata contexts are selected on the way.
+//
+// Gives what [Libnbd.SetRequestMetaContext] has set.
 //
 // It is in libnbd since version 1.16.
+//
+// See also [Libnbd.SetRequestMetaContext].
 func (h *Libnbd) GetRequestMetaContext() (bool, error) {
 	r, err := h.get().GetRequestMetaContext()
 	runtime.KeepAlive(h)
@@ -499,9 +786,23 @@ func (h *Libnbd) GetRequestMetaContext() (bool, error) {
 	return r, nil
 }
 
-// SetHandshakeFlags is nbd_set_handshake_flags.
+// SetHandshakeFlags is nbd_set_handshake_flags: limit the flags of the
+// handshake.
+//
+// Sets the flags that the client may answer the server's greeting with, for
+// tests of servers. All are set at first:
+//
+//   - HANDSHAKE_FLAG_FIXED_NEWSTYLE: without it there are no options but
+//     choosing an export, and so no TLS, structured replies or metadata
+//     contexts
+//   - HANDSHAKE_FLAG_NO_ZEROES: without it the server pads one of its
+//     answers
+//
+// HANDSHAKE_FLAG_MASK is all of them.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.GetHandshakeFlags], [Libnbd.GetProtocol].
 func (h *Libnbd) SetHandshakeFlags(flags HandshakeFlag) error {
 	err := h.get().SetHandshakeFlags(uint32(flags))
 	runtime.KeepAlive(h)
@@ -511,9 +812,14 @@ func (h *Libnbd) SetHandshakeFlags(flags HandshakeFlag) error {
 	return nil
 }
 
-// GetHandshakeFlags is nbd_get_handshake_flags.
+// GetHandshakeFlags is nbd_get_handshake_flags: tell the flags of the
+// handshake.
+//
+// Gives what [Libnbd.SetHandshakeFlags] has set.
 //
 // It is in libnbd since version 1.2.
+//
+// See also [Libnbd.SetHandshakeFlags].
 func (h *Libnbd) GetHandshakeFlags() (HandshakeFlag, error) {
 	r, err := h.get().GetHandshakeFlags()
 	runtime.KeepAlive(h)
@@ -523,9 +829,16 @@ func (h *Libnbd) GetHandshakeFlags() (HandshakeFlag, error) {
 	return HandshakeFlag(r), nil
 }
 
-// SetPreadInitialize is nbd_set_pread_initialize.
+// SetPreadInitialize is nbd_set_pread_initialize: clear buffers of failed
+// reads or not.
+//
+// Sets whether the buffer of a read that fails is cleared, which is on at
+// first. It protects programs that overlook errors from using, or giving
+// away, what was in the buffer before (CVE\-2022\-0485).
 //
 // It is in libnbd since version 1.12.
+//
+// See also [Libnbd.GetPreadInitialize], [Libnbd.Pread].
 func (h *Libnbd) SetPreadInitialize(request bool) error {
 	err := h.get().SetPreadInitialize(request)
 	runtime.KeepAlive(h)
@@ -535,9 +848,14 @@ func (h *Libnbd) SetPreadInitialize(request bool) error {
 	return nil
 }
 
-// GetPreadInitialize is nbd_get_pread_initialize.
+// GetPreadInitialize is nbd_get_pread_initialize: tell whether buffers of
+// failed reads are cleared.
+//
+// Gives what [Libnbd.SetPreadInitialize] has set.
 //
 // It is in libnbd since version 1.12.
+//
+// See also [Libnbd.SetPreadInitialize].
 func (h *Libnbd) GetPreadInitialize() (bool, error) {
 	r, err := h.get().GetPreadInitialize()
 	runtime.KeepAlive(h)
@@ -547,9 +865,30 @@ func (h *Libnbd) GetPreadInitialize() (bool, error) {
 	return r, nil
 }
 
-// SetStrictMode is nbd_set_strict_mode.
+// SetStrictMode is nbd_set_strict_mode: choose what is refused before it is
+// sent.
+//
+// Sets which checks commands must pass before they are sent. All are on at
+// first; turning some off is for tests of servers.
+//
+//   - STRICT_COMMANDS: the server offers the command and its flags
+//   - STRICT_FLAGS: the command knows the flags. Flags beyond 16 bits are
+//     always refused.
+//   - STRICT_BOUNDS: the range lies within the export
+//   - STRICT_ZERO_SIZE: the length is not 0
+//   - STRICT_ALIGN: offset and length are multiples of the server's minimum
+//     block size, but for the end of an export that is not one itself
+//   - STRICT_PAYLOAD: a write is not longer than SIZE_PAYLOAD of
+//     [Libnbd.GetBlockSize]. 64 MiB are always the most.
+//   - STRICT_AUTO_FLAG: CMD_FLAG_PAYLOAD_LEN is set and cleared as the
+//     protocol wants it, whatever the caller says
+//
+// STRICT_MASK is all of them. To change one, change the result of
+// [Libnbd.GetStrictMode]: later versions may have more.
 //
 // It is in libnbd since version 1.6.
+//
+// See also [Libnbd.GetStrictMode], [Libnbd.GetBlockSize].
 func (h *Libnbd) SetStrictMode(flags Strict) error {
 	err := h.get().SetStrictMode(uint32(flags))
 	runtime.KeepAlive(h)
@@ -559,9 +898,14 @@ func (h *Libnbd) SetStrictMode(flags Strict) error {
 	return nil
 }
 
-// GetStrictMode is nbd_get_strict_mode.
+// GetStrictMode is nbd_get_strict_mode: tell what is refused before it is
+// sent.
+//
+// Gives what [Libnbd.SetStrictMode] has set.
 //
 // It is in libnbd since version 1.6.
+//
+// See also [Libnbd.SetStrictMode].
 func (h *Libnbd) GetStrictMode() (Strict, error) {
 	r, err := h.get().GetStrictMode()
 	runtime.KeepAlive(h)
@@ -571,9 +915,18 @@ func (h *Libnbd) GetStrictMode() (Strict, error) {
 	return Strict(r), nil
 }
 
-// SetOptMode is nbd_set_opt_mode.
+// SetOptMode is nbd_set_opt_mode: stop the handshake for options.
+//
+// Sets whether connecting stops before an export is chosen, which is off at
+// first. Then [Libnbd.AioIsNegotiating] is true, options can be sent one at
+// a time ([Libnbd.OptList], [Libnbd.OptInfo] and others), and [Libnbd.OptGo]
+// chooses the export or [Libnbd.OptAbort] ends it all. Servers with the
+// oldstyle handshake cannot negotiate: the handle is ready at once.
 //
 // The handle must be newly created. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.GetOptMode], [Libnbd.AioIsNegotiating], [Libnbd.OptGo],
+// [Libnbd.OptAbort].
 func (h *Libnbd) SetOptMode(enable bool) error {
 	err := h.get().SetOptMode(enable)
 	runtime.KeepAlive(h)
@@ -583,9 +936,14 @@ func (h *Libnbd) SetOptMode(enable bool) error {
 	return nil
 }
 
-// GetOptMode is nbd_get_opt_mode.
+// GetOptMode is nbd_get_opt_mode: tell whether the handshake stops for
+// options.
+//
+// Gives what [Libnbd.SetOptMode] has set.
 //
 // It is in libnbd since version 1.4.
+//
+// See also [Libnbd.SetOptMode].
 func (h *Libnbd) GetOptMode() (bool, error) {
 	r, err := h.get().GetOptMode()
 	runtime.KeepAlive(h)
@@ -1964,9 +2322,20 @@ func (h *Libnbd) GetBlockSize(size_type Size) (uint64, error) {
 	return r, nil
 }
 
-// Pread is nbd_pread.
+// Pread is nbd_pread: read from the export.
+//
+// Reads count bytes from offset with NBD_CMD_READ into buf, and returns when
+// all have come. It is all or nothing. count may be up to 64 MiB, and what
+// the server allows ([Libnbd.GetBlockSize]); more is refused with ERANGE.
+// flags must be 0.
+//
+// If the call fails buf holds zeroes or a part of the data, or, after
+// [Libnbd.SetPreadInitialize] with false, anything.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.AioPread], [Libnbd.PreadStructured],
+// [Libnbd.GetBlockSize], [Libnbd.Pwrite].
 func (h *Libnbd) Pread(buf []byte, offset uint64, optargs *PreadOptargs) error {
 	var opt PreadOptargs
 	if optargs != nil {
@@ -1983,9 +2352,26 @@ func (h *Libnbd) Pread(buf []byte, offset uint64, optargs *PreadOptargs) error {
 	return nil
 }
 
-// PreadStructured is nbd_pread_structured.
+// PreadStructured is nbd_pread_structured: read from the export, chunk by
+// chunk.
+//
+// Reads like [Libnbd.Pread], and calls back for each chunk of the server's
+// reply as it arrives. The chunk callback gets the part of buf that was
+// filled, its offset in the export, and a status:
+//
+//   - READ_DATA: the server sent this data
+//   - READ_HOLE: the server said that these bytes are zero
+//   - READ_ERROR: reading failed at offset; there is no data, and error has
+//     the server's error
+//
+// Chunks may come in any order. The callback makes the call fail by storing
+// an error number in error and returning \-1; without a number the error is
+// EPROTO. It goes on being called. flags may be CMD_FLAG_DF, which asks for
+// a single chunk where [Libnbd.CanDf] says that the server can.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.AioPreadStructured], [Libnbd.Pread], [Libnbd.CanDf].
 func (h *Libnbd) PreadStructured(buf []byte, offset uint64, chunk ChunkCallback, optargs *PreadStructuredOptargs) error {
 	var opt PreadStructuredOptargs
 	if optargs != nil {
@@ -2002,9 +2388,21 @@ func (h *Libnbd) PreadStructured(buf []byte, offset uint64, chunk ChunkCallback,
 	return nil
 }
 
-// Pwrite is nbd_pwrite.
+// Pwrite is nbd_pwrite: write to the export.
+//
+// Writes the count bytes of buf at offset with NBD_CMD_WRITE, and returns
+// when the server has confirmed it. It is refused with EPERM if the export
+// is read-only ([Libnbd.IsReadOnly]), with ENOSPC beyond its end, and with
+// ERANGE if it is longer than SIZE_PAYLOAD of [Libnbd.GetBlockSize].
+//
+// flags may have CMD_FLAG_FUA: the data is on permanent storage when the
+// call returns, if [Libnbd.CanFua]. CMD_FLAG_PAYLOAD_LEN is set and cleared
+// as the protocol needs it, unless STRICT_AUTO_FLAG is off.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.AioPwrite], [Libnbd.Flush], [Libnbd.CanFua],
+// [Libnbd.IsReadOnly].
 func (h *Libnbd) Pwrite(buf []byte, offset uint64, optargs *PwriteOptargs) error {
 	var opt PwriteOptargs
 	if optargs != nil {
@@ -2021,9 +2419,19 @@ func (h *Libnbd) Pwrite(buf []byte, offset uint64, optargs *PwriteOptargs) error
 	return nil
 }
 
-// Shutdown is nbd_shutdown.
+// Shutdown is nbd_shutdown: say goodbye to the server.
+//
+// Ends the connection politely, with NBD_CMD_DISC or in option mode with
+// NBD_OPT_ABORT, and waits until the server has hung up. Commands in flight
+// are completed first if the server answers them; the others fail with
+// ENOTCONN. [Libnbd.Close] alone ends the connection too, without a word.
+//
+// With SHUTDOWN_ABANDON_PENDING in flags, commands of which nothing was sent
+// yet are not sent any more.
 //
 // The handle must be negotiating, or connected with the server.
+//
+// See also [Libnbd.AioDisconnect], [Libnbd.AioOptAbort], [Libnbd.Close].
 func (h *Libnbd) Shutdown(optargs *ShutdownOptargs) error {
 	var opt ShutdownOptargs
 	if optargs != nil {
@@ -2040,9 +2448,15 @@ func (h *Libnbd) Shutdown(optargs *ShutdownOptargs) error {
 	return nil
 }
 
-// Flush is nbd_flush.
+// Flush is nbd_flush: make writes durable.
+//
+// Sends NBD_CMD_FLUSH: when the call returns, all writes that were completed
+// before are on permanent storage. It needs [Libnbd.CanFlush]. flags must be
+// 0.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.AioFlush], [Libnbd.CanFlush], [Libnbd.CanFua].
 func (h *Libnbd) Flush(optargs *FlushOptargs) error {
 	var opt FlushOptargs
 	if optargs != nil {
@@ -2059,9 +2473,16 @@ func (h *Libnbd) Flush(optargs *FlushOptargs) error {
 	return nil
 }
 
-// Trim is nbd_trim.
+// Trim is nbd_trim: discard a part of the export.
+//
+// Tells the server with NBD_CMD_TRIM that count bytes at offset are not
+// needed any more. It may free their storage; what is read there afterwards
+// is not defined. It needs [Libnbd.CanTrim]. More than 4 GiB \- 1 needs
+// extended headers. flags may be CMD_FLAG_FUA.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.AioTrim], [Libnbd.Zero], [Libnbd.CanTrim].
 func (h *Libnbd) Trim(count uint64, offset uint64, optargs *TrimOptargs) error {
 	var opt TrimOptargs
 	if optargs != nil {
@@ -2078,9 +2499,15 @@ func (h *Libnbd) Trim(count uint64, offset uint64, optargs *TrimOptargs) error {
 	return nil
 }
 
-// Cache is nbd_cache.
+// Cache is nbd_cache: prefetch a part of the export.
+//
+// Asks the server with NBD_CMD_CACHE to have count bytes at offset ready for
+// reads to come. It needs [Libnbd.CanCache], and the server may do nothing.
+// flags must be 0.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.AioCache], [Libnbd.CanCache], [Libnbd.Pread].
 func (h *Libnbd) Cache(count uint64, offset uint64, optargs *CacheOptargs) error {
 	var opt CacheOptargs
 	if optargs != nil {
@@ -2097,9 +2524,21 @@ func (h *Libnbd) Cache(count uint64, offset uint64, optargs *CacheOptargs) error
 	return nil
 }
 
-// Zero is nbd_zero.
+// Zero is nbd_zero: write zeroes.
+//
+// Makes count bytes at offset zero with NBD_CMD_WRITE_ZEROES, without
+// sending them. It needs [Libnbd.CanZero]. More than 4 GiB \- 1 needs
+// extended headers. flags may have:
+//
+//   - CMD_FLAG_FUA: be durable on return ([Libnbd.CanFua])
+//   - CMD_FLAG_NO_HOLE: keep the storage allocated
+//   - CMD_FLAG_FAST_ZERO: fail with ENOTSUP rather than be as slow as a
+//     write ([Libnbd.CanFastZero])
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.AioZero], [Libnbd.CanZero], [Libnbd.CanFastZero],
+// [Libnbd.Trim].
 func (h *Libnbd) Zero(count uint64, offset uint64, optargs *ZeroOptargs) error {
 	var opt ZeroOptargs
 	if optargs != nil {
@@ -2116,9 +2555,26 @@ func (h *Libnbd) Zero(count uint64, offset uint64, optargs *ZeroOptargs) error {
 	return nil
 }
 
-// BlockStatus is nbd_block_status.
+// BlockStatus is nbd_block_status: tell what the parts of the export are, in
+// 32 bits.
+//
+// Asks with NBD_CMD_BLOCK_STATUS about count bytes from offset. For each
+// metadata context that was negotiated ([Libnbd.AddMetaContext]) the
+// callback gets its name, the offset, and nr_entries numbers: pairs of an
+// extent's length in bytes and its status, one after the other from the
+// offset on. The server may tell of less than was asked for, and the last
+// extent may go beyond it.
+//
+// Extents of 4 GiB and more are cut, and what follows them left out; a
+// status that needs 64 bits is the error EOVERFLOW. [Libnbd.BlockStatus64]
+// has neither limit. flags may be CMD_FLAG_REQ_ONE: one extent for each
+// context. The callback fails the call as that of [Libnbd.PreadStructured]
+// does.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.BlockStatus64], [Libnbd.AioBlockStatus],
+// [Libnbd.AddMetaContext], [Libnbd.CanMetaContext].
 func (h *Libnbd) BlockStatus(count uint64, offset uint64, extent ExtentCallback, optargs *BlockStatusOptargs) error {
 	var opt BlockStatusOptargs
 	if optargs != nil {
@@ -2135,10 +2591,26 @@ func (h *Libnbd) BlockStatus(count uint64, offset uint64, extent ExtentCallback,
 	return nil
 }
 
-// BlockStatus64 is nbd_block_status_64.
+// BlockStatus64 is nbd_block_status_64: tell what the parts of the export
+// are.
+//
+// Asks with NBD_CMD_BLOCK_STATUS about count bytes from offset. For each
+// metadata context that was negotiated ([Libnbd.AddMetaContext]) the
+// callback gets its name, the offset, and an array of nr_entries structures
+// nbd_extent, which have the length in bytes and the flags of extents, one
+// after the other from the offset on. In base:allocation the flags are
+// STATE_HOLE and STATE_ZERO.
+//
+// The server may tell of less than was asked for, and the last extent may go
+// beyond it: ask again from where it ended. Contexts may differ in how far
+// they reach. flags may be CMD_FLAG_REQ_ONE: one extent for each context.
+// The callback fails the call as that of [Libnbd.PreadStructured] does.
 //
 // The handle must be connected with the server. It is in libnbd since
 // version 1.18.
+//
+// See also [Libnbd.BlockStatus], [Libnbd.BlockStatusFilter],
+// [Libnbd.AioBlockStatus64], [Libnbd.AddMetaContext].
 func (h *Libnbd) BlockStatus64(count uint64, offset uint64, extent64 Extent64Callback, optargs *BlockStatus64Optargs) error {
 	var opt BlockStatus64Optargs
 	if optargs != nil {
@@ -2155,10 +2627,18 @@ func (h *Libnbd) BlockStatus64(count uint64, offset uint64, extent64 Extent64Cal
 	return nil
 }
 
-// BlockStatusFilter is nbd_block_status_filter.
+// BlockStatusFilter is nbd_block_status_filter: tell what the parts of the
+// export are, by some contexts.
+//
+// Like [Libnbd.BlockStatus64], for the metadata contexts in contexts only.
+// Each must have been negotiated, else the error is EINVAL. It needs
+// extended headers and [Libnbd.CanBlockStatusPayload].
 //
 // The handle must be connected with the server. It is in libnbd since
 // version 1.18.
+//
+// See also [Libnbd.BlockStatus64], [Libnbd.AioBlockStatusFilter],
+// [Libnbd.CanBlockStatusPayload].
 func (h *Libnbd) BlockStatusFilter(count uint64, offset uint64, contexts []string, extent64 Extent64Callback, optargs *BlockStatusFilterOptargs) error {
 	var opt BlockStatusFilterOptargs
 	if optargs != nil {
@@ -2175,7 +2655,18 @@ func (h *Libnbd) BlockStatusFilter(count uint64, offset uint64, contexts []strin
 	return nil
 }
 
-// Poll is nbd_poll.
+// Poll is nbd_poll: wait for the server, and act.
+//
+// Waits until the handle's socket is ready, or another thread has moved the
+// handle along, or timeout milliseconds are over; \-1 waits for ever. Then
+// it does what [Libnbd.AioNotifyRead] or [Libnbd.AioNotifyWrite] would do.
+// It returns 1 if anything happened and 0 if the time is over.
+//
+// Other threads can use the handle meanwhile. Without anything in flight, a
+// wait without a timeout may never end. It fails with EINVAL if the handle
+// waits for nothing.
+//
+// See also [Libnbd.Poll2], [Libnbd.AioGetDirection], [Libnbd.AioInFlight].
 func (h *Libnbd) Poll(timeout int) (uint, error) {
 	r, err := h.get().Poll(timeout)
 	runtime.KeepAlive(h)
@@ -2185,9 +2676,15 @@ func (h *Libnbd) Poll(timeout int) (uint, error) {
 	return uint(r), nil
 }
 
-// Poll2 is nbd_poll2.
+// Poll2 is nbd_poll2: wait for the server or another descriptor, and act.
+//
+// Like [Libnbd.Poll], but it also returns when the file descriptor fd is
+// readable: an eventfd, for instance, by which another thread wakes this
+// one. A negative fd is none.
 //
 // It is in libnbd since version 1.16.
+//
+// See also [Libnbd.Poll], [Libnbd.AioGetFd].
 func (h *Libnbd) Poll2(fd int, timeout int) (uint, error) {
 	r, err := h.get().Poll2(fd, timeout)
 	runtime.KeepAlive(h)
@@ -2197,9 +2694,20 @@ func (h *Libnbd) Poll2(fd int, timeout int) (uint, error) {
 	return uint(r), nil
 }
 
-// AioConnect is nbd_aio_connect.
+// AioConnect is nbd_aio_connect: begin to connect to a socket address.
+//
+// Begins to connect to an address of any family: addr is a struct sockaddr
+// of addrlen bytes. The call does not wait: [Libnbd.AioIsConnecting] is true
+// until the handshake has ended, well or not, and the caller's poll loop
+// moves it along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead. There is no synchronous counterpart.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.AioIsConnecting], [Libnbd.ConnectSocket],
+// [Libnbd.AioNotifyWrite].
 func (h *Libnbd) AioConnect(addr string) error {
 	raw, err := sockaddr(addr)
 	if err != nil {
@@ -2213,9 +2721,19 @@ func (h *Libnbd) AioConnect(addr string) error {
 	return nil
 }
 
-// AioConnectUri is nbd_aio_connect_uri.
+// AioConnectUri is nbd_aio_connect_uri: begin to connect to an NBD URI.
+//
+// Begins to connect to the server that an NBD URI names, as
+// [Libnbd.ConnectUri] describes. The call does not wait:
+// [Libnbd.AioIsConnecting] is true until the handshake has ended, well or
+// not, and the caller's poll loop moves it along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.ConnectUri], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioConnectUri(uri string) error {
 	err := h.get().AioConnectUri(uri)
 	runtime.KeepAlive(h)
@@ -2225,9 +2743,19 @@ func (h *Libnbd) AioConnectUri(uri string) error {
 	return nil
 }
 
-// AioConnectUnix is nbd_aio_connect_unix.
+// AioConnectUnix is nbd_aio_connect_unix: begin to connect to a Unix domain
+// socket.
+//
+// Begins to connect to the Unix domain socket at a path. The call does not
+// wait: [Libnbd.AioIsConnecting] is true until the handshake has ended, well
+// or not, and the caller's poll loop moves it along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.ConnectUnix], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioConnectUnix(unixsocket string) error {
 	err := h.get().AioConnectUnix(unixsocket)
 	runtime.KeepAlive(h)
@@ -2237,9 +2765,19 @@ func (h *Libnbd) AioConnectUnix(unixsocket string) error {
 	return nil
 }
 
-// AioConnectVsock is nbd_aio_connect_vsock.
+// AioConnectVsock is nbd_aio_connect_vsock: begin to connect over AF_VSOCK.
+//
+// Begins to connect to a port of the machine with the given CID, over
+// AF_VSOCK. The call does not wait: [Libnbd.AioIsConnecting] is true until
+// the handshake has ended, well or not, and the caller's poll loop moves it
+// along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.ConnectVsock], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioConnectVsock(cid uint32, port uint32) error {
 	err := h.get().AioConnectVsock(cid, port)
 	runtime.KeepAlive(h)
@@ -2249,9 +2787,19 @@ func (h *Libnbd) AioConnectVsock(cid uint32, port uint32) error {
 	return nil
 }
 
-// AioConnectTcp is nbd_aio_connect_tcp.
+// AioConnectTcp is nbd_aio_connect_tcp: begin to connect over TCP.
+//
+// Begins to connect to a host and port. The name is looked up before the
+// call returns; its addresses are tried one after the other. The call does
+// not wait: [Libnbd.AioIsConnecting] is true until the handshake has ended,
+// well or not, and the caller's poll loop moves it along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.ConnectTcp], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioConnectTcp(hostname string, port string) error {
 	err := h.get().AioConnectTcp(hostname, port)
 	runtime.KeepAlive(h)
@@ -2261,9 +2809,20 @@ func (h *Libnbd) AioConnectTcp(hostname string, port string) error {
 	return nil
 }
 
-// AioConnectSocket is nbd_aio_connect_socket.
+// AioConnectSocket is nbd_aio_connect_socket: begin to speak NBD on a
+// connected socket.
+//
+// Begins to connect to nothing: the socket is connected already. If the call
+// succeeds the socket belongs to the handle. The call does not wait:
+// [Libnbd.AioIsConnecting] is true until the handshake has ended, well or
+// not, and the caller's poll loop moves it along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.ConnectSocket], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioConnectSocket(sock int) error {
 	err := h.get().AioConnectSocket(sock)
 	runtime.KeepAlive(h)
@@ -2273,9 +2832,20 @@ func (h *Libnbd) AioConnectSocket(sock int) error {
 	return nil
 }
 
-// AioConnectCommand is nbd_aio_connect_command.
+// AioConnectCommand is nbd_aio_connect_command: begin to connect to a
+// command.
+//
+// Begins to connect to a subprocess, on its standard input and output, which
+// the call starts. The call does not wait: [Libnbd.AioIsConnecting] is true
+// until the handshake has ended, well or not, and the caller's poll loop
+// moves it along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead.
 //
 // The handle must be newly created.
+//
+// See also [Libnbd.ConnectCommand], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioConnectCommand(argv []string) error {
 	err := h.get().AioConnectCommand(argv)
 	runtime.KeepAlive(h)
@@ -2286,9 +2856,21 @@ func (h *Libnbd) AioConnectCommand(argv []string) error {
 }
 
 // AioConnectSystemdSocketActivation is
-// nbd_aio_connect_systemd_socket_activation.
+// nbd_aio_connect_systemd_socket_activation: begin to connect to an
+// activated server.
+//
+// Begins to connect to a server that the call starts by systemd's protocol
+// for socket activation. The call does not wait: [Libnbd.AioIsConnecting] is
+// true until the handshake has ended, well or not, and the caller's poll
+// loop moves it along ([Libnbd.Poll]).
+//
+// In the end the handle is ready, or with [Libnbd.SetOptMode] negotiating,
+// or dead.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
+//
+// See also [Libnbd.ConnectSystemdSocketActivation],
+// [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioConnectSystemdSocketActivation(argv []string) error {
 	err := h.get().AioConnectSystemdSocketActivation(argv)
 	runtime.KeepAlive(h)
@@ -2298,9 +2880,17 @@ func (h *Libnbd) AioConnectSystemdSocketActivation(argv []string) error {
 	return nil
 }
 
-// AioOptGo is nbd_aio_opt_go.
+// AioOptGo is nbd_aio_opt_go: begin to choose the export.
+//
+// Sends what [Libnbd.OptGo] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told. If the server agreed the
+// handle is ready, and if it refused it is negotiating again.
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.OptGo], [Libnbd.AioIsNegotiating], [Libnbd.AioIsReady].
 func (h *Libnbd) AioOptGo(optargs *AioOptGoOptargs) error {
 	var opt AioOptGoOptargs
 	if optargs != nil {
@@ -2314,9 +2904,14 @@ func (h *Libnbd) AioOptGo(optargs *AioOptGoOptargs) error {
 	return nil
 }
 
-// AioOptAbort is nbd_aio_opt_abort.
+// AioOptAbort is nbd_aio_opt_abort: begin to give up the negotiation.
+//
+// Sends what [Libnbd.OptAbort] sends, and does not wait. The handle is
+// closed once [Libnbd.AioIsClosed] says so.
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.OptAbort], [Libnbd.AioIsClosed].
 func (h *Libnbd) AioOptAbort() error {
 	err := h.get().AioOptAbort()
 	runtime.KeepAlive(h)
@@ -2326,9 +2921,16 @@ func (h *Libnbd) AioOptAbort() error {
 	return nil
 }
 
-// AioOptStarttls is nbd_aio_opt_starttls.
+// AioOptStarttls is nbd_aio_opt_starttls: begin to ask for TLS.
+//
+// Sends what [Libnbd.OptStarttls] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.OptStarttls], [Libnbd.GetTlsNegotiated].
 func (h *Libnbd) AioOptStarttls(optargs *AioOptStarttlsOptargs) error {
 	var opt AioOptStarttlsOptargs
 	if optargs != nil {
@@ -2342,9 +2944,18 @@ func (h *Libnbd) AioOptStarttls(optargs *AioOptStarttlsOptargs) error {
 	return nil
 }
 
-// AioOptExtendedHeaders is nbd_aio_opt_extended_headers.
+// AioOptExtendedHeaders is nbd_aio_opt_extended_headers: begin to ask for
+// extended headers.
+//
+// Sends what [Libnbd.OptExtendedHeaders] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told.
 //
 // The handle must be negotiating. It is in libnbd since version 1.18.
+//
+// See also [Libnbd.OptExtendedHeaders],
+// [Libnbd.GetExtendedHeadersNegotiated].
 func (h *Libnbd) AioOptExtendedHeaders(optargs *AioOptExtendedHeadersOptargs) error {
 	var opt AioOptExtendedHeadersOptargs
 	if optargs != nil {
@@ -2358,9 +2969,18 @@ func (h *Libnbd) AioOptExtendedHeaders(optargs *AioOptExtendedHeadersOptargs) er
 	return nil
 }
 
-// AioOptStructuredReply is nbd_aio_opt_structured_reply.
+// AioOptStructuredReply is nbd_aio_opt_structured_reply: begin to ask for
+// structured replies.
+//
+// Sends what [Libnbd.OptStructuredReply] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.OptStructuredReply],
+// [Libnbd.GetStructuredRepliesNegotiated].
 func (h *Libnbd) AioOptStructuredReply(optargs *AioOptStructuredReplyOptargs) error {
 	var opt AioOptStructuredReplyOptargs
 	if optargs != nil {
@@ -2374,9 +2994,17 @@ func (h *Libnbd) AioOptStructuredReply(optargs *AioOptStructuredReplyOptargs) er
 	return nil
 }
 
-// AioOptList is nbd_aio_opt_list.
+// AioOptList is nbd_aio_opt_list: begin to list the exports.
+//
+// Sends what [Libnbd.OptList] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told. The list or context callback
+// runs once for each piece of the answer.
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.OptList], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioOptList(list ListCallback, optargs *AioOptListOptargs) error {
 	var opt AioOptListOptargs
 	if optargs != nil {
@@ -2390,9 +3018,16 @@ func (h *Libnbd) AioOptList(list ListCallback, optargs *AioOptListOptargs) error
 	return nil
 }
 
-// AioOptInfo is nbd_aio_opt_info.
+// AioOptInfo is nbd_aio_opt_info: begin to ask about an export.
+//
+// Sends what [Libnbd.OptInfo] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told.
 //
 // The handle must be negotiating. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.OptInfo], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioOptInfo(optargs *AioOptInfoOptargs) error {
 	var opt AioOptInfoOptargs
 	if optargs != nil {
@@ -2406,9 +3041,19 @@ func (h *Libnbd) AioOptInfo(optargs *AioOptInfoOptargs) error {
 	return nil
 }
 
-// AioOptListMetaContext is nbd_aio_opt_list_meta_context.
+// AioOptListMetaContext is nbd_aio_opt_list_meta_context: begin to list
+// metadata contexts.
+//
+// Sends what [Libnbd.OptListMetaContext] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told. The list or context callback
+// runs once for each piece of the answer.
 //
 // The handle must be negotiating. It is in libnbd since version 1.6.
+//
+// See also [Libnbd.OptListMetaContext],
+// [Libnbd.AioOptListMetaContextQueries].
 func (h *Libnbd) AioOptListMetaContext(context ContextCallback, optargs *AioOptListMetaContextOptargs) (uint, error) {
 	var opt AioOptListMetaContextOptargs
 	if optargs != nil {
@@ -2422,9 +3067,19 @@ func (h *Libnbd) AioOptListMetaContext(context ContextCallback, optargs *AioOptL
 	return uint(r), nil
 }
 
-// AioOptListMetaContextQueries is nbd_aio_opt_list_meta_context_queries.
+// AioOptListMetaContextQueries is nbd_aio_opt_list_meta_context_queries:
+// begin to list the metadata contexts that queries match.
+//
+// Sends what [Libnbd.OptListMetaContextQueries] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told. The list or context callback
+// runs once for each piece of the answer.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.OptListMetaContextQueries],
+// [Libnbd.AioOptListMetaContext].
 func (h *Libnbd) AioOptListMetaContextQueries(queries []string, context ContextCallback, optargs *AioOptListMetaContextQueriesOptargs) (uint, error) {
 	var opt AioOptListMetaContextQueriesOptargs
 	if optargs != nil {
@@ -2438,9 +3093,18 @@ func (h *Libnbd) AioOptListMetaContextQueries(queries []string, context ContextC
 	return uint(r), nil
 }
 
-// AioOptSetMetaContext is nbd_aio_opt_set_meta_context.
+// AioOptSetMetaContext is nbd_aio_opt_set_meta_context: begin to select
+// metadata contexts.
+//
+// Sends what [Libnbd.OptSetMetaContext] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told. The list or context callback
+// runs once for each piece of the answer.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.OptSetMetaContext], [Libnbd.CanMetaContext].
 func (h *Libnbd) AioOptSetMetaContext(context ContextCallback, optargs *AioOptSetMetaContextOptargs) (uint, error) {
 	var opt AioOptSetMetaContextOptargs
 	if optargs != nil {
@@ -2454,9 +3118,18 @@ func (h *Libnbd) AioOptSetMetaContext(context ContextCallback, optargs *AioOptSe
 	return uint(r), nil
 }
 
-// AioOptSetMetaContextQueries is nbd_aio_opt_set_meta_context_queries.
+// AioOptSetMetaContextQueries is nbd_aio_opt_set_meta_context_queries: begin
+// to select the metadata contexts that queries match.
+//
+// Sends what [Libnbd.OptSetMetaContextQueries] sends, and does not wait:
+// [Libnbd.AioIsConnecting] is true until the answer has come. The completion
+// callback gets the error, if any, in error; what it returns does not
+// matter. Without one, an error cannot be told. The list or context callback
+// runs once for each piece of the answer.
 //
 // The handle must be negotiating. It is in libnbd since version 1.16.
+//
+// See also [Libnbd.OptSetMetaContextQueries], [Libnbd.CanMetaContext].
 func (h *Libnbd) AioOptSetMetaContextQueries(queries []string, context ContextCallback, optargs *AioOptSetMetaContextQueriesOptargs) (uint, error) {
 	var opt AioOptSetMetaContextQueriesOptargs
 	if optargs != nil {
@@ -2470,9 +3143,20 @@ func (h *Libnbd) AioOptSetMetaContextQueries(queries []string, context ContextCa
 	return uint(r), nil
 }
 
-// AioPread is nbd_aio_pread.
+// AioPread is nbd_aio_pread: begin to read from the export.
+//
+// Issues the command of [Libnbd.Pread], which describes the parameters, and
+// returns its cookie without waiting. The completion callback, if there is
+// one, runs when the command has completed, with the error in error; it may
+// run before this call returns. If it returns 1 the command is retired; else
+// [Libnbd.AioCommandCompleted] does that. If this call fails the callback
+// does not run. buf belongs to the library until the command has completed:
+// only then does it hold the data, and it must not be freed before.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.Pread], [Libnbd.AioCommandCompleted],
+// [Libnbd.AioInFlight].
 func (h *Libnbd) AioPread(buf AioBuffer, offset uint64, optargs *AioPreadOptargs) (uint64, error) {
 	var opt AioPreadOptargs
 	if optargs != nil {
@@ -2489,9 +3173,20 @@ func (h *Libnbd) AioPread(buf AioBuffer, offset uint64, optargs *AioPreadOptargs
 	return r, nil
 }
 
-// AioPreadStructured is nbd_aio_pread_structured.
+// AioPreadStructured is nbd_aio_pread_structured: begin to read from the
+// export, chunk by chunk.
+//
+// Issues the command of [Libnbd.PreadStructured], which describes the
+// parameters, and returns its cookie without waiting. The completion
+// callback, if there is one, runs when the command has completed, with the
+// error in error; it may run before this call returns. If it returns 1 the
+// command is retired; else [Libnbd.AioCommandCompleted] does that. If this
+// call fails the callback does not run. buf belongs to the library until the
+// command has completed.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.PreadStructured], [Libnbd.AioPread].
 func (h *Libnbd) AioPreadStructured(buf AioBuffer, offset uint64, chunk ChunkCallback, optargs *AioPreadStructuredOptargs) (uint64, error) {
 	var opt AioPreadStructuredOptargs
 	if optargs != nil {
@@ -2508,9 +3203,19 @@ func (h *Libnbd) AioPreadStructured(buf AioBuffer, offset uint64, chunk ChunkCal
 	return r, nil
 }
 
-// AioPwrite is nbd_aio_pwrite.
+// AioPwrite is nbd_aio_pwrite: begin to write to the export.
+//
+// Issues the command of [Libnbd.Pwrite], which describes the parameters, and
+// returns its cookie without waiting. The completion callback, if there is
+// one, runs when the command has completed, with the error in error; it may
+// run before this call returns. If it returns 1 the command is retired; else
+// [Libnbd.AioCommandCompleted] does that. If this call fails the callback
+// does not run. buf must stay as it is until the command has completed.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.Pwrite], [Libnbd.AioCommandCompleted],
+// [Libnbd.AioInFlight].
 func (h *Libnbd) AioPwrite(buf AioBuffer, offset uint64, optargs *AioPwriteOptargs) (uint64, error) {
 	var opt AioPwriteOptargs
 	if optargs != nil {
@@ -2527,9 +3232,18 @@ func (h *Libnbd) AioPwrite(buf AioBuffer, offset uint64, optargs *AioPwriteOptar
 	return r, nil
 }
 
-// AioDisconnect is nbd_aio_disconnect.
+// AioDisconnect is nbd_aio_disconnect: say goodbye to the server without
+// waiting.
+//
+// Queues NBD_CMD_DISC behind the commands that are queued already. No
+// command can be issued after it. There is no answer: the handle is closed
+// when the server has hung up, which [Libnbd.AioIsClosed] tells. Commands
+// that are in flight then complete with ENOTCONN; it is better to wait for
+// them first. flags must be 0.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.Shutdown], [Libnbd.AioIsClosed], [Libnbd.AioInFlight].
 func (h *Libnbd) AioDisconnect(optargs *AioDisconnectOptargs) error {
 	var opt AioDisconnectOptargs
 	if optargs != nil {
@@ -2546,9 +3260,19 @@ func (h *Libnbd) AioDisconnect(optargs *AioDisconnectOptargs) error {
 	return nil
 }
 
-// AioFlush is nbd_aio_flush.
+// AioFlush is nbd_aio_flush: begin to make writes durable.
+//
+// Issues the command of [Libnbd.Flush], which describes the parameters, and
+// returns its cookie without waiting. The completion callback, if there is
+// one, runs when the command has completed, with the error in error; it may
+// run before this call returns. If it returns 1 the command is retired; else
+// [Libnbd.AioCommandCompleted] does that. If this call fails the callback
+// does not run. It covers the writes that have completed before it is
+// issued.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.Flush], [Libnbd.AioCommandCompleted].
 func (h *Libnbd) AioFlush(optargs *AioFlushOptargs) (uint64, error) {
 	var opt AioFlushOptargs
 	if optargs != nil {
@@ -2565,9 +3289,18 @@ func (h *Libnbd) AioFlush(optargs *AioFlushOptargs) (uint64, error) {
 	return r, nil
 }
 
-// AioTrim is nbd_aio_trim.
+// AioTrim is nbd_aio_trim: begin to discard a part of the export.
+//
+// Issues the command of [Libnbd.Trim], which describes the parameters, and
+// returns its cookie without waiting. The completion callback, if there is
+// one, runs when the command has completed, with the error in error; it may
+// run before this call returns. If it returns 1 the command is retired; else
+// [Libnbd.AioCommandCompleted] does that. If this call fails the callback
+// does not run.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.Trim], [Libnbd.AioCommandCompleted].
 func (h *Libnbd) AioTrim(count uint64, offset uint64, optargs *AioTrimOptargs) (uint64, error) {
 	var opt AioTrimOptargs
 	if optargs != nil {
@@ -2584,9 +3317,18 @@ func (h *Libnbd) AioTrim(count uint64, offset uint64, optargs *AioTrimOptargs) (
 	return r, nil
 }
 
-// AioCache is nbd_aio_cache.
+// AioCache is nbd_aio_cache: begin to prefetch a part of the export.
+//
+// Issues the command of [Libnbd.Cache], which describes the parameters, and
+// returns its cookie without waiting. The completion callback, if there is
+// one, runs when the command has completed, with the error in error; it may
+// run before this call returns. If it returns 1 the command is retired; else
+// [Libnbd.AioCommandCompleted] does that. If this call fails the callback
+// does not run.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.Cache], [Libnbd.AioCommandCompleted].
 func (h *Libnbd) AioCache(count uint64, offset uint64, optargs *AioCacheOptargs) (uint64, error) {
 	var opt AioCacheOptargs
 	if optargs != nil {
@@ -2603,9 +3345,18 @@ func (h *Libnbd) AioCache(count uint64, offset uint64, optargs *AioCacheOptargs)
 	return r, nil
 }
 
-// AioZero is nbd_aio_zero.
+// AioZero is nbd_aio_zero: begin to write zeroes.
+//
+// Issues the command of [Libnbd.Zero], which describes the parameters, and
+// returns its cookie without waiting. The completion callback, if there is
+// one, runs when the command has completed, with the error in error; it may
+// run before this call returns. If it returns 1 the command is retired; else
+// [Libnbd.AioCommandCompleted] does that. If this call fails the callback
+// does not run.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.Zero], [Libnbd.AioCommandCompleted].
 func (h *Libnbd) AioZero(count uint64, offset uint64, optargs *AioZeroOptargs) (uint64, error) {
 	var opt AioZeroOptargs
 	if optargs != nil {
@@ -2622,9 +3373,19 @@ func (h *Libnbd) AioZero(count uint64, offset uint64, optargs *AioZeroOptargs) (
 	return r, nil
 }
 
-// AioBlockStatus is nbd_aio_block_status.
+// AioBlockStatus is nbd_aio_block_status: begin to ask about parts of the
+// export, in 32 bits.
+//
+// Issues the command of [Libnbd.BlockStatus], which describes the
+// parameters, and returns its cookie without waiting. The completion
+// callback, if there is one, runs when the command has completed, with the
+// error in error; it may run before this call returns. If it returns 1 the
+// command is retired; else [Libnbd.AioCommandCompleted] does that. If this
+// call fails the callback does not run.
 //
 // The handle must be connected with the server.
+//
+// See also [Libnbd.BlockStatus], [Libnbd.AioBlockStatus64].
 func (h *Libnbd) AioBlockStatus(count uint64, offset uint64, extent ExtentCallback, optargs *AioBlockStatusOptargs) (uint64, error) {
 	var opt AioBlockStatusOptargs
 	if optargs != nil {
@@ -2641,10 +3402,20 @@ func (h *Libnbd) AioBlockStatus(count uint64, offset uint64, extent ExtentCallba
 	return r, nil
 }
 
-// AioBlockStatus64 is nbd_aio_block_status_64.
+// AioBlockStatus64 is nbd_aio_block_status_64: begin to ask about parts of
+// the export.
+//
+// Issues the command of [Libnbd.BlockStatus64], which describes the
+// parameters, and returns its cookie without waiting. The completion
+// callback, if there is one, runs when the command has completed, with the
+// error in error; it may run before this call returns. If it returns 1 the
+// command is retired; else [Libnbd.AioCommandCompleted] does that. If this
+// call fails the callback does not run.
 //
 // The handle must be connected with the server. It is in libnbd since
 // version 1.18.
+//
+// See also [Libnbd.BlockStatus64], [Libnbd.AioCommandCompleted].
 func (h *Libnbd) AioBlockStatus64(count uint64, offset uint64, extent64 Extent64Callback, optargs *AioBlockStatus64Optargs) (uint64, error) {
 	var opt AioBlockStatus64Optargs
 	if optargs != nil {
@@ -2661,10 +3432,20 @@ func (h *Libnbd) AioBlockStatus64(count uint64, offset uint64, extent64 Extent64
 	return r, nil
 }
 
-// AioBlockStatusFilter is nbd_aio_block_status_filter.
+// AioBlockStatusFilter is nbd_aio_block_status_filter: begin to ask about
+// parts of the export, by some contexts.
+//
+// Issues the command of [Libnbd.BlockStatusFilter], which describes the
+// parameters, and returns its cookie without waiting. The completion
+// callback, if there is one, runs when the command has completed, with the
+// error in error; it may run before this call returns. If it returns 1 the
+// command is retired; else [Libnbd.AioCommandCompleted] does that. If this
+// call fails the callback does not run.
 //
 // The handle must be connected with the server. It is in libnbd since
 // version 1.18.
+//
+// See also [Libnbd.BlockStatusFilter], [Libnbd.AioBlockStatus64].
 func (h *Libnbd) AioBlockStatusFilter(count uint64, offset uint64, contexts []string, extent64 Extent64Callback, optargs *AioBlockStatusFilterOptargs) (uint64, error) {
 	var opt AioBlockStatusFilterOptargs
 	if optargs != nil {
@@ -2681,7 +3462,14 @@ func (h *Libnbd) AioBlockStatusFilter(count uint64, offset uint64, contexts []st
 	return r, nil
 }
 
-// AioGetFd is nbd_aio_get_fd.
+// AioGetFd is nbd_aio_get_fd: give the socket to poll.
+//
+// Gives the file descriptor of the connection, for a poll loop of the
+// caller's own. Nothing else may be done with it. It may change while
+// connecting, where a host has several addresses, and is gone once the
+// handle is closed or dead; then the call fails with EINVAL.
+//
+// See also [Libnbd.AioGetDirection], [Libnbd.AioNotifyRead], [Libnbd.Poll].
 func (h *Libnbd) AioGetFd() (int, error) {
 	r, err := h.get().AioGetFd()
 	runtime.KeepAlive(h)
@@ -2691,9 +3479,21 @@ func (h *Libnbd) AioGetFd() (int, error) {
 	return r, nil
 }
 
-// AioGetDirection is nbd_aio_get_direction.
+// AioGetDirection is nbd_aio_get_direction: tell what to poll the socket
+// for.
+//
+// Tells what the handle waits for next: AIO_DIRECTION_READ,
+// AIO_DIRECTION_WRITE, both (AIO_DIRECTION_BOTH), or 0 for neither. Every
+// call, and every other thread's call, may change it: ask anew before each
+// wait. If both are due and ready, [Libnbd.AioNotifyRead] is the one to
+// call.
+//
+// A ready handle always waits for reading. It may be called from a callback.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioGetFd], [Libnbd.AioNotifyRead],
+// [Libnbd.AioNotifyWrite].
 func (h *Libnbd) AioGetDirection() (uint, error) {
 	if h.isClosed() {
 		return 0, failure("aio_get_direction", errClosed("nbd_aio_get_direction"))
@@ -2706,7 +3506,14 @@ func (h *Libnbd) AioGetDirection() (uint, error) {
 	return uint(r), nil
 }
 
-// AioNotifyRead is nbd_aio_notify_read.
+// AioNotifyRead is nbd_aio_notify_read: tell the handle that its socket is
+// readable.
+//
+// Reads what has come, runs the callbacks that are due, and sends what
+// follows, until the socket would block. It fails with EINVAL if the handle
+// does not wait for reading, and with the reason if the connection breaks.
+//
+// See also [Libnbd.AioNotifyWrite], [Libnbd.AioGetDirection].
 func (h *Libnbd) AioNotifyRead() error {
 	err := h.get().AioNotifyRead()
 	runtime.KeepAlive(h)
@@ -2716,7 +3523,14 @@ func (h *Libnbd) AioNotifyRead() error {
 	return nil
 }
 
-// AioNotifyWrite is nbd_aio_notify_write.
+// AioNotifyWrite is nbd_aio_notify_write: tell the handle that its socket is
+// writable.
+//
+// Sends what is to be sent until the socket would block, or takes note that
+// connecting has ended. It fails with EINVAL if the handle does not wait for
+// writing, and with the reason if the connection breaks.
+//
+// See also [Libnbd.AioNotifyRead], [Libnbd.AioGetDirection].
 func (h *Libnbd) AioNotifyWrite() error {
 	err := h.get().AioNotifyWrite()
 	runtime.KeepAlive(h)
@@ -2726,9 +3540,15 @@ func (h *Libnbd) AioNotifyWrite() error {
 	return nil
 }
 
-// AioIsCreated is nbd_aio_is_created.
+// AioIsCreated is nbd_aio_is_created: tell whether the handle was never
+// connected.
+//
+// True before the handle has begun to connect, and after [Libnbd.ConnectTcp]
+// or [Libnbd.AioConnectTcp] has failed to.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioIsConnecting], [Libnbd.ConnectionState].
 func (h *Libnbd) AioIsCreated() (bool, error) {
 	if h.isClosed() {
 		return false, failure("aio_is_created", errClosed("nbd_aio_is_created"))
@@ -2741,9 +3561,16 @@ func (h *Libnbd) AioIsCreated() (bool, error) {
 	return r, nil
 }
 
-// AioIsConnecting is nbd_aio_is_connecting.
+// AioIsConnecting is nbd_aio_is_connecting: tell whether the handle is
+// connecting.
+//
+// True while the handle connects, shakes hands, or waits for the answer to
+// an option.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioIsCreated], [Libnbd.AioIsNegotiating],
+// [Libnbd.AioIsReady].
 func (h *Libnbd) AioIsConnecting() (bool, error) {
 	if h.isClosed() {
 		return false, failure("aio_is_connecting", errClosed("nbd_aio_is_connecting"))
@@ -2756,9 +3583,15 @@ func (h *Libnbd) AioIsConnecting() (bool, error) {
 	return r, nil
 }
 
-// AioIsNegotiating is nbd_aio_is_negotiating.
+// AioIsNegotiating is nbd_aio_is_negotiating: tell whether an option can be
+// sent.
+//
+// True in option mode ([Libnbd.SetOptMode]) while no option is under way.
+// Servers with the oldstyle handshake never get there.
 //
 // It may be called from a callback. It is in libnbd since version 1.4.
+//
+// See also [Libnbd.SetOptMode], [Libnbd.OptGo], [Libnbd.AioIsConnecting].
 func (h *Libnbd) AioIsNegotiating() (bool, error) {
 	if h.isClosed() {
 		return false, failure("aio_is_negotiating", errClosed("nbd_aio_is_negotiating"))
@@ -2771,9 +3604,14 @@ func (h *Libnbd) AioIsNegotiating() (bool, error) {
 	return r, nil
 }
 
-// AioIsReady is nbd_aio_is_ready.
+// AioIsReady is nbd_aio_is_ready: tell whether commands can be issued.
+//
+// True while the handle is connected to an export and not in the midst of a
+// message. Commands may be in flight.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioIsProcessing], [Libnbd.AioInFlight].
 func (h *Libnbd) AioIsReady() (bool, error) {
 	if h.isClosed() {
 		return false, failure("aio_is_ready", errClosed("nbd_aio_is_ready"))
@@ -2786,9 +3624,16 @@ func (h *Libnbd) AioIsReady() (bool, error) {
 	return r, nil
 }
 
-// AioIsProcessing is nbd_aio_is_processing.
+// AioIsProcessing is nbd_aio_is_processing: tell whether the handle is in
+// the midst of a message.
+//
+// True while the handle is connected to an export, and a request has not
+// been sent or a reply not been received to its end. Commands can be issued
+// then too.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioIsReady], [Libnbd.AioGetDirection].
 func (h *Libnbd) AioIsProcessing() (bool, error) {
 	if h.isClosed() {
 		return false, failure("aio_is_processing", errClosed("nbd_aio_is_processing"))
@@ -2801,9 +3646,14 @@ func (h *Libnbd) AioIsProcessing() (bool, error) {
 	return r, nil
 }
 
-// AioIsDead is nbd_aio_is_dead.
+// AioIsDead is nbd_aio_is_dead: tell whether the connection has broken.
+//
+// True after the connection has broken, or could not be made. The handle can
+// only be closed.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioIsClosed], [Libnbd.ConnectionState].
 func (h *Libnbd) AioIsDead() (bool, error) {
 	if h.isClosed() {
 		return false, failure("aio_is_dead", errClosed("nbd_aio_is_dead"))
@@ -2816,9 +3666,14 @@ func (h *Libnbd) AioIsDead() (bool, error) {
 	return r, nil
 }
 
-// AioIsClosed is nbd_aio_is_closed.
+// AioIsClosed is nbd_aio_is_closed: tell whether the connection has ended.
+//
+// True after the connection has ended politely, from whichever side. The
+// handle can only be closed.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioIsDead], [Libnbd.AioDisconnect], [Libnbd.Shutdown].
 func (h *Libnbd) AioIsClosed() (bool, error) {
 	if h.isClosed() {
 		return false, failure("aio_is_closed", errClosed("nbd_aio_is_closed"))
@@ -2831,7 +3686,16 @@ func (h *Libnbd) AioIsClosed() (bool, error) {
 	return r, nil
 }
 
-// AioCommandCompleted is nbd_aio_command_completed.
+// AioCommandCompleted is nbd_aio_command_completed: tell whether a command
+// has completed, and retire it.
+//
+// Returns true if the command with the cookie has completed with success,
+// and false if it is in flight, or not known. If it has completed with an
+// error the call fails with that error. A completed command is retired by
+// the call: its cookie is not known afterwards.
+//
+// See also [Libnbd.AioPeekCommandCompleted], [Libnbd.AioInFlight],
+// [Libnbd.Poll].
 func (h *Libnbd) AioCommandCompleted(cookie uint64) (bool, error) {
 	r, err := h.get().AioCommandCompleted(cookie)
 	runtime.KeepAlive(h)
@@ -2841,7 +3705,15 @@ func (h *Libnbd) AioCommandCompleted(cookie uint64) (bool, error) {
 	return r, nil
 }
 
-// AioPeekCommandCompleted is nbd_aio_peek_command_completed.
+// AioPeekCommandCompleted is nbd_aio_peek_command_completed: give a
+// completed command.
+//
+// Gives the cookie of that completed command which has waited longest to be
+// retired, or 0 if commands are in flight and none has completed. It fails
+// with EINVAL if there are none. [Libnbd.AioCommandCompleted] retires the
+// command.
+//
+// See also [Libnbd.AioCommandCompleted], [Libnbd.AioInFlight].
 func (h *Libnbd) AioPeekCommandCompleted() (uint64, error) {
 	r, err := h.get().AioPeekCommandCompleted()
 	runtime.KeepAlive(h)
@@ -2851,9 +3723,14 @@ func (h *Libnbd) AioPeekCommandCompleted() (uint64, error) {
 	return r, nil
 }
 
-// AioInFlight is nbd_aio_in_flight.
+// AioInFlight is nbd_aio_in_flight: count the commands in flight.
+//
+// Gives the number of commands that have been issued and not been answered
+// yet.
 //
 // The handle must be connected with the server, or shut down, or dead.
+//
+// See also [Libnbd.AioCommandCompleted], [Libnbd.AioPeekCommandCompleted].
 func (h *Libnbd) AioInFlight() (uint, error) {
 	r, err := h.get().AioInFlight()
 	runtime.KeepAlive(h)
@@ -2863,9 +3740,15 @@ func (h *Libnbd) AioInFlight() (uint, error) {
 	return uint(r), nil
 }
 
-// ConnectionState is nbd_connection_state.
+// ConnectionState is nbd_connection_state: name the state of the handle.
+//
+// Gives a string that names and explains the state, for messages. The names
+// may change: programs should ask [Libnbd.AioIsReady] and its siblings. It
+// may be called from a callback.
 //
 // It may be called from a callback.
+//
+// See also [Libnbd.AioIsReady], [Libnbd.AioIsDead].
 func (h *Libnbd) ConnectionState() (*string, error) {
 	if h.isClosed() {
 		return nil, failure("connection_state", errClosed("nbd_connection_state"))

@@ -1,17 +1,11 @@
 package main
 
 /*
-#include <errno.h>
 #include <stdlib.h>
 #include "table_gen.h"
 
-static const struct gonbd_host *host;
+extern const struct gonbd_host *host;
 
-void gonbd_init (const struct gonbd_host *h) { host = h; }
-
-static int call_ppoll (void *fds, int n, const struct timespec *timeout) {
-  return host->ppoll (fds, n, timeout);
-}
 static int64_t call_completion (void *cb, int err) {
   return host->completion (cb, err);
 }
@@ -40,23 +34,10 @@ static void call_free (void *cb) {
 import "C"
 
 import (
-	"syscall"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gonbd/gonbd/internal/handle"
 )
-
-func init() {
-	handle.Ppoll = func(fds *unix.PollFd, n int, timeout *unix.Timespec) (int, syscall.Errno) {
-		r := C.call_ppoll(unsafe.Pointer(fds), C.int(n), (*C.struct_timespec)(unsafe.Pointer(timeout)))
-		if r < 0 {
-			return -1, syscall.Errno(-r)
-		}
-		return int(r), 0
-	}
-}
 
 // Each kind of callback is a pointer to the shim's copy of the caller's
 // structure, which Free gives back.

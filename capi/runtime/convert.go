@@ -42,7 +42,10 @@ func bytesOf(p unsafe.Pointer, n C.size_t) []byte {
 
 // stringsOf gives the strings of a list that ends with a null pointer.
 func stringsOf(p **C.char) []string {
-	var list []string
+	list := []string{}
+	if p == nil {
+		return list
+	}
 	for q := p; *q != nil; q = (**C.char)(unsafe.Add(unsafe.Pointer(q), unsafe.Sizeof(*q))) {
 		list = append(list, C.GoString(*q))
 	}

@@ -8,6 +8,7 @@ extern void gonbd_init (const struct gonbd_host *host);
 const struct gonbd_table gonbd_table __attribute__ ((visibility ("default"))) = {
   .version = GONBD_ABI,
   .init = gonbd_init,
+  .thread = goNbdThread,
   .create = goNbdCreate,
   .close = goNbdClose,
   .set_debug = goNbdSetDebug,

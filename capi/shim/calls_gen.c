@@ -45,16 +45,16 @@ GONBD_EXPORT int nbd_set_debug_callback (struct nbd_handle *h, nbd_debug_callbac
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *debug_callback_copy;
+  struct gonbd_callback *debug_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_set_debug_callback", "h");
     gonbd_drop (&debug_callback);
+    gonbd_null ("nbd_set_debug_callback", "h");
     return -1;
   }
   if (debug_callback.callback == NULL) {
-    gonbd_null ("nbd_set_debug_callback", "debug");
     gonbd_drop (&debug_callback);
+    gonbd_null ("nbd_set_debug_callback", "debug");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_set_debug_callback");
@@ -62,7 +62,12 @@ GONBD_EXPORT int nbd_set_debug_callback (struct nbd_handle *h, nbd_debug_callbac
     gonbd_drop (&debug_callback);
     return -1;
   }
-  debug_callback_copy = gonbd_copy (&debug_callback);
+  if (!(gonbd_copy (&debug_callback, &debug_callback_copy))) {
+    free (debug_callback_copy);
+    gonbd_drop (&debug_callback);
+    gonbd_no_memory (&f, "nbd_set_debug_callback");
+    return -1;
+  }
   r = t->set_debug_callback (h->id, debug_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -1089,16 +1094,16 @@ GONBD_EXPORT int nbd_opt_list (struct nbd_handle *h, nbd_list_callback list_call
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *list_callback_copy;
+  struct gonbd_callback *list_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_opt_list", "h");
     gonbd_drop (&list_callback);
+    gonbd_null ("nbd_opt_list", "h");
     return -1;
   }
   if (list_callback.callback == NULL) {
-    gonbd_null ("nbd_opt_list", "list");
     gonbd_drop (&list_callback);
+    gonbd_null ("nbd_opt_list", "list");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_opt_list");
@@ -1106,7 +1111,12 @@ GONBD_EXPORT int nbd_opt_list (struct nbd_handle *h, nbd_list_callback list_call
     gonbd_drop (&list_callback);
     return -1;
   }
-  list_callback_copy = gonbd_copy (&list_callback);
+  if (!(gonbd_copy (&list_callback, &list_callback_copy))) {
+    free (list_callback_copy);
+    gonbd_drop (&list_callback);
+    gonbd_no_memory (&f, "nbd_opt_list");
+    return -1;
+  }
   r = t->opt_list (h->id, list_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -1136,16 +1146,16 @@ GONBD_EXPORT int nbd_opt_list_meta_context (struct nbd_handle *h, nbd_context_ca
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_opt_list_meta_context", "h");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_list_meta_context", "h");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_opt_list_meta_context", "context");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_list_meta_context", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_opt_list_meta_context");
@@ -1153,7 +1163,12 @@ GONBD_EXPORT int nbd_opt_list_meta_context (struct nbd_handle *h, nbd_context_ca
     gonbd_drop (&context_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy))) {
+    free (context_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_no_memory (&f, "nbd_opt_list_meta_context");
+    return -1;
+  }
   r = t->opt_list_meta_context (h->id, context_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -1164,21 +1179,21 @@ GONBD_EXPORT int nbd_opt_list_meta_context_queries (struct nbd_handle *h, char *
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_opt_list_meta_context_queries", "h");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_list_meta_context_queries", "h");
     return -1;
   }
   if (queries == NULL) {
-    gonbd_null ("nbd_opt_list_meta_context_queries", "queries");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_list_meta_context_queries", "queries");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_opt_list_meta_context_queries", "context");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_list_meta_context_queries", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_opt_list_meta_context_queries");
@@ -1186,7 +1201,12 @@ GONBD_EXPORT int nbd_opt_list_meta_context_queries (struct nbd_handle *h, char *
     gonbd_drop (&context_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy))) {
+    free (context_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_no_memory (&f, "nbd_opt_list_meta_context_queries");
+    return -1;
+  }
   r = t->opt_list_meta_context_queries (h->id, queries, context_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -1197,16 +1217,16 @@ GONBD_EXPORT int nbd_opt_set_meta_context (struct nbd_handle *h, nbd_context_cal
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_opt_set_meta_context", "h");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_set_meta_context", "h");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_opt_set_meta_context", "context");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_set_meta_context", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_opt_set_meta_context");
@@ -1214,7 +1234,12 @@ GONBD_EXPORT int nbd_opt_set_meta_context (struct nbd_handle *h, nbd_context_cal
     gonbd_drop (&context_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy))) {
+    free (context_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_no_memory (&f, "nbd_opt_set_meta_context");
+    return -1;
+  }
   r = t->opt_set_meta_context (h->id, context_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -1225,21 +1250,21 @@ GONBD_EXPORT int nbd_opt_set_meta_context_queries (struct nbd_handle *h, char **
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_opt_set_meta_context_queries", "h");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_set_meta_context_queries", "h");
     return -1;
   }
   if (queries == NULL) {
-    gonbd_null ("nbd_opt_set_meta_context_queries", "queries");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_set_meta_context_queries", "queries");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_opt_set_meta_context_queries", "context");
     gonbd_drop (&context_callback);
+    gonbd_null ("nbd_opt_set_meta_context_queries", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_opt_set_meta_context_queries");
@@ -1247,7 +1272,12 @@ GONBD_EXPORT int nbd_opt_set_meta_context_queries (struct nbd_handle *h, char **
     gonbd_drop (&context_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy))) {
+    free (context_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_no_memory (&f, "nbd_opt_set_meta_context_queries");
+    return -1;
+  }
   r = t->opt_set_meta_context_queries (h->id, queries, context_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -1925,21 +1955,21 @@ GONBD_EXPORT int nbd_pread_structured (struct nbd_handle *h, void *buf, size_t c
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *chunk_callback_copy;
+  struct gonbd_callback *chunk_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_pread_structured", "h");
     gonbd_drop (&chunk_callback);
+    gonbd_null ("nbd_pread_structured", "h");
     return -1;
   }
   if (buf == NULL) {
-    gonbd_null ("nbd_pread_structured", "buf");
     gonbd_drop (&chunk_callback);
+    gonbd_null ("nbd_pread_structured", "buf");
     return -1;
   }
   if (chunk_callback.callback == NULL) {
-    gonbd_null ("nbd_pread_structured", "chunk");
     gonbd_drop (&chunk_callback);
+    gonbd_null ("nbd_pread_structured", "chunk");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_pread_structured");
@@ -1947,7 +1977,12 @@ GONBD_EXPORT int nbd_pread_structured (struct nbd_handle *h, void *buf, size_t c
     gonbd_drop (&chunk_callback);
     return -1;
   }
-  chunk_callback_copy = gonbd_copy (&chunk_callback);
+  if (!(gonbd_copy (&chunk_callback, &chunk_callback_copy))) {
+    free (chunk_callback_copy);
+    gonbd_drop (&chunk_callback);
+    gonbd_no_memory (&f, "nbd_pread_structured");
+    return -1;
+  }
   r = t->pread_structured (h->id, buf, count, offset, chunk_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2076,16 +2111,16 @@ GONBD_EXPORT int nbd_block_status (struct nbd_handle *h, uint64_t count, uint64_
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *extent_callback_copy;
+  struct gonbd_callback *extent_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_block_status", "h");
     gonbd_drop (&extent_callback);
+    gonbd_null ("nbd_block_status", "h");
     return -1;
   }
   if (extent_callback.callback == NULL) {
-    gonbd_null ("nbd_block_status", "extent");
     gonbd_drop (&extent_callback);
+    gonbd_null ("nbd_block_status", "extent");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_block_status");
@@ -2093,7 +2128,12 @@ GONBD_EXPORT int nbd_block_status (struct nbd_handle *h, uint64_t count, uint64_
     gonbd_drop (&extent_callback);
     return -1;
   }
-  extent_callback_copy = gonbd_copy (&extent_callback);
+  if (!(gonbd_copy (&extent_callback, &extent_callback_copy))) {
+    free (extent_callback_copy);
+    gonbd_drop (&extent_callback);
+    gonbd_no_memory (&f, "nbd_block_status");
+    return -1;
+  }
   r = t->block_status (h->id, count, offset, extent_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2104,16 +2144,16 @@ GONBD_EXPORT int nbd_block_status_64 (struct nbd_handle *h, uint64_t count, uint
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *extent64_callback_copy;
+  struct gonbd_callback *extent64_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_block_status_64", "h");
     gonbd_drop (&extent64_callback);
+    gonbd_null ("nbd_block_status_64", "h");
     return -1;
   }
   if (extent64_callback.callback == NULL) {
-    gonbd_null ("nbd_block_status_64", "extent64");
     gonbd_drop (&extent64_callback);
+    gonbd_null ("nbd_block_status_64", "extent64");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_block_status_64");
@@ -2121,7 +2161,12 @@ GONBD_EXPORT int nbd_block_status_64 (struct nbd_handle *h, uint64_t count, uint
     gonbd_drop (&extent64_callback);
     return -1;
   }
-  extent64_callback_copy = gonbd_copy (&extent64_callback);
+  if (!(gonbd_copy (&extent64_callback, &extent64_callback_copy))) {
+    free (extent64_callback_copy);
+    gonbd_drop (&extent64_callback);
+    gonbd_no_memory (&f, "nbd_block_status_64");
+    return -1;
+  }
   r = t->block_status_64 (h->id, count, offset, extent64_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2132,21 +2177,21 @@ GONBD_EXPORT int nbd_block_status_filter (struct nbd_handle *h, uint64_t count, 
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *extent64_callback_copy;
+  struct gonbd_callback *extent64_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_block_status_filter", "h");
     gonbd_drop (&extent64_callback);
+    gonbd_null ("nbd_block_status_filter", "h");
     return -1;
   }
   if (contexts == NULL) {
-    gonbd_null ("nbd_block_status_filter", "contexts");
     gonbd_drop (&extent64_callback);
+    gonbd_null ("nbd_block_status_filter", "contexts");
     return -1;
   }
   if (extent64_callback.callback == NULL) {
-    gonbd_null ("nbd_block_status_filter", "extent64");
     gonbd_drop (&extent64_callback);
+    gonbd_null ("nbd_block_status_filter", "extent64");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_block_status_filter");
@@ -2154,7 +2199,12 @@ GONBD_EXPORT int nbd_block_status_filter (struct nbd_handle *h, uint64_t count, 
     gonbd_drop (&extent64_callback);
     return -1;
   }
-  extent64_callback_copy = gonbd_copy (&extent64_callback);
+  if (!(gonbd_copy (&extent64_callback, &extent64_callback_copy))) {
+    free (extent64_callback_copy);
+    gonbd_drop (&extent64_callback);
+    gonbd_no_memory (&f, "nbd_block_status_filter");
+    return -1;
+  }
   r = t->block_status_filter (h->id, count, offset, contexts, extent64_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2383,11 +2433,11 @@ GONBD_EXPORT int nbd_aio_opt_go (struct nbd_handle *h, nbd_completion_callback c
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_go", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_go", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_go");
@@ -2395,7 +2445,12 @@ GONBD_EXPORT int nbd_aio_opt_go (struct nbd_handle *h, nbd_completion_callback c
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_go");
+    return -1;
+  }
   r = t->aio_opt_go (h->id, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2425,11 +2480,11 @@ GONBD_EXPORT int nbd_aio_opt_starttls (struct nbd_handle *h, nbd_completion_call
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_starttls", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_starttls", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_starttls");
@@ -2437,7 +2492,12 @@ GONBD_EXPORT int nbd_aio_opt_starttls (struct nbd_handle *h, nbd_completion_call
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_starttls");
+    return -1;
+  }
   r = t->aio_opt_starttls (h->id, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2448,11 +2508,11 @@ GONBD_EXPORT int nbd_aio_opt_extended_headers (struct nbd_handle *h, nbd_complet
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_extended_headers", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_extended_headers", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_extended_headers");
@@ -2460,7 +2520,12 @@ GONBD_EXPORT int nbd_aio_opt_extended_headers (struct nbd_handle *h, nbd_complet
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_extended_headers");
+    return -1;
+  }
   r = t->aio_opt_extended_headers (h->id, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2471,11 +2536,11 @@ GONBD_EXPORT int nbd_aio_opt_structured_reply (struct nbd_handle *h, nbd_complet
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_structured_reply", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_structured_reply", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_structured_reply");
@@ -2483,7 +2548,12 @@ GONBD_EXPORT int nbd_aio_opt_structured_reply (struct nbd_handle *h, nbd_complet
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_structured_reply");
+    return -1;
+  }
   r = t->aio_opt_structured_reply (h->id, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2494,19 +2564,19 @@ GONBD_EXPORT int nbd_aio_opt_list (struct nbd_handle *h, nbd_list_callback list_
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *list_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *list_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_list", "h");
     gonbd_drop (&list_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_list", "h");
     return -1;
   }
   if (list_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_opt_list", "list");
     gonbd_drop (&list_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_list", "list");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_list");
@@ -2515,8 +2585,14 @@ GONBD_EXPORT int nbd_aio_opt_list (struct nbd_handle *h, nbd_list_callback list_
     gonbd_drop (&completion_callback);
     return -1;
   }
-  list_callback_copy = gonbd_copy (&list_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&list_callback, &list_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (list_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&list_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_list");
+    return -1;
+  }
   r = t->aio_opt_list (h->id, list_callback_copy, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2527,11 +2603,11 @@ GONBD_EXPORT int nbd_aio_opt_info (struct nbd_handle *h, nbd_completion_callback
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_info", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_info", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_info");
@@ -2539,7 +2615,12 @@ GONBD_EXPORT int nbd_aio_opt_info (struct nbd_handle *h, nbd_completion_callback
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_info");
+    return -1;
+  }
   r = t->aio_opt_info (h->id, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2550,19 +2631,19 @@ GONBD_EXPORT int nbd_aio_opt_list_meta_context (struct nbd_handle *h, nbd_contex
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_list_meta_context", "h");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_list_meta_context", "h");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_opt_list_meta_context", "context");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_list_meta_context", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_list_meta_context");
@@ -2571,8 +2652,14 @@ GONBD_EXPORT int nbd_aio_opt_list_meta_context (struct nbd_handle *h, nbd_contex
     gonbd_drop (&completion_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (context_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_list_meta_context");
+    return -1;
+  }
   r = t->aio_opt_list_meta_context (h->id, context_callback_copy, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2583,25 +2670,25 @@ GONBD_EXPORT int nbd_aio_opt_list_meta_context_queries (struct nbd_handle *h, ch
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_list_meta_context_queries", "h");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_list_meta_context_queries", "h");
     return -1;
   }
   if (queries == NULL) {
-    gonbd_null ("nbd_aio_opt_list_meta_context_queries", "queries");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_list_meta_context_queries", "queries");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_opt_list_meta_context_queries", "context");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_list_meta_context_queries", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_list_meta_context_queries");
@@ -2610,8 +2697,14 @@ GONBD_EXPORT int nbd_aio_opt_list_meta_context_queries (struct nbd_handle *h, ch
     gonbd_drop (&completion_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (context_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_list_meta_context_queries");
+    return -1;
+  }
   r = t->aio_opt_list_meta_context_queries (h->id, queries, context_callback_copy, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2622,19 +2715,19 @@ GONBD_EXPORT int nbd_aio_opt_set_meta_context (struct nbd_handle *h, nbd_context
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_set_meta_context", "h");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_set_meta_context", "h");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_opt_set_meta_context", "context");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_set_meta_context", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_set_meta_context");
@@ -2643,8 +2736,14 @@ GONBD_EXPORT int nbd_aio_opt_set_meta_context (struct nbd_handle *h, nbd_context
     gonbd_drop (&completion_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (context_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_set_meta_context");
+    return -1;
+  }
   r = t->aio_opt_set_meta_context (h->id, context_callback_copy, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2655,25 +2754,25 @@ GONBD_EXPORT int nbd_aio_opt_set_meta_context_queries (struct nbd_handle *h, cha
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int r;
-  struct gonbd_callback *context_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *context_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_opt_set_meta_context_queries", "h");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_set_meta_context_queries", "h");
     return -1;
   }
   if (queries == NULL) {
-    gonbd_null ("nbd_aio_opt_set_meta_context_queries", "queries");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_set_meta_context_queries", "queries");
     return -1;
   }
   if (context_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_opt_set_meta_context_queries", "context");
     gonbd_drop (&context_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_opt_set_meta_context_queries", "context");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_opt_set_meta_context_queries");
@@ -2682,8 +2781,14 @@ GONBD_EXPORT int nbd_aio_opt_set_meta_context_queries (struct nbd_handle *h, cha
     gonbd_drop (&completion_callback);
     return -1;
   }
-  context_callback_copy = gonbd_copy (&context_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&context_callback, &context_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (context_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&context_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_opt_set_meta_context_queries");
+    return -1;
+  }
   r = t->aio_opt_set_meta_context_queries (h->id, queries, context_callback_copy, completion_callback_copy, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2694,16 +2799,16 @@ GONBD_EXPORT int64_t nbd_aio_pread (struct nbd_handle *h, void *buf, size_t coun
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_pread", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_pread", "h");
     return -1;
   }
   if (buf == NULL) {
-    gonbd_null ("nbd_aio_pread", "buf");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_pread", "buf");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_pread");
@@ -2711,7 +2816,12 @@ GONBD_EXPORT int64_t nbd_aio_pread (struct nbd_handle *h, void *buf, size_t coun
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_pread");
+    return -1;
+  }
   r = t->aio_pread (h->id, buf, count, offset, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2722,25 +2832,25 @@ GONBD_EXPORT int64_t nbd_aio_pread_structured (struct nbd_handle *h, void *buf, 
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *chunk_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *chunk_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_pread_structured", "h");
     gonbd_drop (&chunk_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_pread_structured", "h");
     return -1;
   }
   if (buf == NULL) {
-    gonbd_null ("nbd_aio_pread_structured", "buf");
     gonbd_drop (&chunk_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_pread_structured", "buf");
     return -1;
   }
   if (chunk_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_pread_structured", "chunk");
     gonbd_drop (&chunk_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_pread_structured", "chunk");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_pread_structured");
@@ -2749,8 +2859,14 @@ GONBD_EXPORT int64_t nbd_aio_pread_structured (struct nbd_handle *h, void *buf, 
     gonbd_drop (&completion_callback);
     return -1;
   }
-  chunk_callback_copy = gonbd_copy (&chunk_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&chunk_callback, &chunk_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (chunk_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&chunk_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_pread_structured");
+    return -1;
+  }
   r = t->aio_pread_structured (h->id, buf, count, offset, chunk_callback_copy, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2761,16 +2877,16 @@ GONBD_EXPORT int64_t nbd_aio_pwrite (struct nbd_handle *h, const void *buf, size
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_pwrite", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_pwrite", "h");
     return -1;
   }
   if (buf == NULL) {
-    gonbd_null ("nbd_aio_pwrite", "buf");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_pwrite", "buf");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_pwrite");
@@ -2778,7 +2894,12 @@ GONBD_EXPORT int64_t nbd_aio_pwrite (struct nbd_handle *h, const void *buf, size
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_pwrite");
+    return -1;
+  }
   r = t->aio_pwrite (h->id, (void *) buf, count, offset, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2808,11 +2929,11 @@ GONBD_EXPORT int64_t nbd_aio_flush (struct nbd_handle *h, nbd_completion_callbac
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_flush", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_flush", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_flush");
@@ -2820,7 +2941,12 @@ GONBD_EXPORT int64_t nbd_aio_flush (struct nbd_handle *h, nbd_completion_callbac
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_flush");
+    return -1;
+  }
   r = t->aio_flush (h->id, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2831,11 +2957,11 @@ GONBD_EXPORT int64_t nbd_aio_trim (struct nbd_handle *h, uint64_t count, uint64_
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_trim", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_trim", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_trim");
@@ -2843,7 +2969,12 @@ GONBD_EXPORT int64_t nbd_aio_trim (struct nbd_handle *h, uint64_t count, uint64_
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_trim");
+    return -1;
+  }
   r = t->aio_trim (h->id, count, offset, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2854,11 +2985,11 @@ GONBD_EXPORT int64_t nbd_aio_cache (struct nbd_handle *h, uint64_t count, uint64
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_cache", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_cache", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_cache");
@@ -2866,7 +2997,12 @@ GONBD_EXPORT int64_t nbd_aio_cache (struct nbd_handle *h, uint64_t count, uint64
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_cache");
+    return -1;
+  }
   r = t->aio_cache (h->id, count, offset, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2877,11 +3013,11 @@ GONBD_EXPORT int64_t nbd_aio_zero (struct nbd_handle *h, uint64_t count, uint64_
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_zero", "h");
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_zero", "h");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_zero");
@@ -2889,7 +3025,12 @@ GONBD_EXPORT int64_t nbd_aio_zero (struct nbd_handle *h, uint64_t count, uint64_
     gonbd_drop (&completion_callback);
     return -1;
   }
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (completion_callback_copy);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_zero");
+    return -1;
+  }
   r = t->aio_zero (h->id, count, offset, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2900,19 +3041,19 @@ GONBD_EXPORT int64_t nbd_aio_block_status (struct nbd_handle *h, uint64_t count,
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *extent_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *extent_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_block_status", "h");
     gonbd_drop (&extent_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_block_status", "h");
     return -1;
   }
   if (extent_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_block_status", "extent");
     gonbd_drop (&extent_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_block_status", "extent");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_block_status");
@@ -2921,8 +3062,14 @@ GONBD_EXPORT int64_t nbd_aio_block_status (struct nbd_handle *h, uint64_t count,
     gonbd_drop (&completion_callback);
     return -1;
   }
-  extent_callback_copy = gonbd_copy (&extent_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&extent_callback, &extent_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (extent_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&extent_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_block_status");
+    return -1;
+  }
   r = t->aio_block_status (h->id, count, offset, extent_callback_copy, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2933,19 +3080,19 @@ GONBD_EXPORT int64_t nbd_aio_block_status_64 (struct nbd_handle *h, uint64_t cou
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *extent64_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *extent64_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_block_status_64", "h");
     gonbd_drop (&extent64_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_block_status_64", "h");
     return -1;
   }
   if (extent64_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_block_status_64", "extent64");
     gonbd_drop (&extent64_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_block_status_64", "extent64");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_block_status_64");
@@ -2954,8 +3101,14 @@ GONBD_EXPORT int64_t nbd_aio_block_status_64 (struct nbd_handle *h, uint64_t cou
     gonbd_drop (&completion_callback);
     return -1;
   }
-  extent64_callback_copy = gonbd_copy (&extent64_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&extent64_callback, &extent64_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (extent64_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&extent64_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_block_status_64");
+    return -1;
+  }
   r = t->aio_block_status_64 (h->id, count, offset, extent64_callback_copy, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;
@@ -2966,25 +3119,25 @@ GONBD_EXPORT int64_t nbd_aio_block_status_filter (struct nbd_handle *h, uint64_t
   struct gonbd_frame f;
   const struct gonbd_table *t;
   int64_t r;
-  struct gonbd_callback *extent64_callback_copy;
-  struct gonbd_callback *completion_callback_copy;
+  struct gonbd_callback *extent64_callback_copy = NULL;
+  struct gonbd_callback *completion_callback_copy = NULL;
 
   if (h == NULL) {
-    gonbd_null ("nbd_aio_block_status_filter", "h");
     gonbd_drop (&extent64_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_block_status_filter", "h");
     return -1;
   }
   if (contexts == NULL) {
-    gonbd_null ("nbd_aio_block_status_filter", "contexts");
     gonbd_drop (&extent64_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_block_status_filter", "contexts");
     return -1;
   }
   if (extent64_callback.callback == NULL) {
-    gonbd_null ("nbd_aio_block_status_filter", "extent64");
     gonbd_drop (&extent64_callback);
     gonbd_drop (&completion_callback);
+    gonbd_null ("nbd_aio_block_status_filter", "extent64");
     return -1;
   }
   t = gonbd_enter (&f, h, "nbd_aio_block_status_filter");
@@ -2993,8 +3146,14 @@ GONBD_EXPORT int64_t nbd_aio_block_status_filter (struct nbd_handle *h, uint64_t
     gonbd_drop (&completion_callback);
     return -1;
   }
-  extent64_callback_copy = gonbd_copy (&extent64_callback);
-  completion_callback_copy = gonbd_copy (&completion_callback);
+  if (!(gonbd_copy (&extent64_callback, &extent64_callback_copy) && gonbd_copy (&completion_callback, &completion_callback_copy))) {
+    free (extent64_callback_copy);
+    free (completion_callback_copy);
+    gonbd_drop (&extent64_callback);
+    gonbd_drop (&completion_callback);
+    gonbd_no_memory (&f, "nbd_aio_block_status_filter");
+    return -1;
+  }
   r = t->aio_block_status_filter (h->id, count, offset, contexts, extent64_callback_copy, completion_callback_copy, flags, &f.err);
   gonbd_leave (&f);
   return r;

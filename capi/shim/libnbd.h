@@ -83,11 +83,6 @@ typedef struct {
   void *user_data;
   void (*free) (void *user_data);
 } nbd_chunk_callback;
-#ifdef __cplusplus
-#define NBD_NULL_CHUNK (nbd_chunk_callback {})
-#else
-#define NBD_NULL_CHUNK ((nbd_chunk_callback) { .callback = NULL })
-#endif
 
 #define LIBNBD_HAVE_NBD_COMPLETION_CALLBACK 1
 typedef struct {
@@ -107,11 +102,6 @@ typedef struct {
   void *user_data;
   void (*free) (void *user_data);
 } nbd_debug_callback;
-#ifdef __cplusplus
-#define NBD_NULL_DEBUG (nbd_debug_callback {})
-#else
-#define NBD_NULL_DEBUG ((nbd_debug_callback) { .callback = NULL })
-#endif
 
 #define LIBNBD_HAVE_NBD_EXTENT_CALLBACK 1
 typedef struct {
@@ -119,11 +109,6 @@ typedef struct {
   void *user_data;
   void (*free) (void *user_data);
 } nbd_extent_callback;
-#ifdef __cplusplus
-#define NBD_NULL_EXTENT (nbd_extent_callback {})
-#else
-#define NBD_NULL_EXTENT ((nbd_extent_callback) { .callback = NULL })
-#endif
 
 #define LIBNBD_HAVE_NBD_EXTENT64_CALLBACK 1
 typedef struct {
@@ -131,11 +116,6 @@ typedef struct {
   void *user_data;
   void (*free) (void *user_data);
 } nbd_extent64_callback;
-#ifdef __cplusplus
-#define NBD_NULL_EXTENT64 (nbd_extent64_callback {})
-#else
-#define NBD_NULL_EXTENT64 ((nbd_extent64_callback) { .callback = NULL })
-#endif
 
 #define LIBNBD_HAVE_NBD_LIST_CALLBACK 1
 typedef struct {
@@ -143,11 +123,6 @@ typedef struct {
   void *user_data;
   void (*free) (void *user_data);
 } nbd_list_callback;
-#ifdef __cplusplus
-#define NBD_NULL_LIST (nbd_list_callback {})
-#else
-#define NBD_NULL_LIST ((nbd_list_callback) { .callback = NULL })
-#endif
 
 #define LIBNBD_HAVE_NBD_CONTEXT_CALLBACK 1
 typedef struct {
@@ -155,11 +130,6 @@ typedef struct {
   void *user_data;
   void (*free) (void *user_data);
 } nbd_context_callback;
-#ifdef __cplusplus
-#define NBD_NULL_CONTEXT (nbd_context_callback {})
-#else
-#define NBD_NULL_CONTEXT ((nbd_context_callback) { .callback = NULL })
-#endif
 
 #define LIBNBD_HAVE_NBD_CLOSE 1
 extern void nbd_close (struct nbd_handle *h);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 /* An error on its way from the runtime: msg is malloc'd, or NULL. */
@@ -23,11 +24,14 @@ struct gonbd_callback {
   void (*free) (void *user_data);
 };
 
-/* What the shim does for the runtime: to sleep and to call callbacks with the
- * signal mask and on the stack of the thread that called the library. The
- * callbacks take the errno by value and give (their result << 32 | errno). */
+/* What the shim does for the runtime: to sleep, to begin subprocesses and to
+ * call callbacks with the signal mask and on the stack of the thread that
+ * called the library. The callbacks take the errno by value and give (their
+ * result << 32 | errno). */
 struct gonbd_host {
   int (*ppoll) (struct pollfd *fds, int n, const struct timespec *timeout);
+  int (*spawn) (const char *path, char *const argv[], char *const env[],
+                const int *fds, int n, pid_t *pid);
   int64_t (*completion) (struct gonbd_callback *cb, int err);
   int64_t (*chunk) (struct gonbd_callback *cb, const void *subbuf,
                     size_t count, uint64_t offset, unsigned status, int err);

@@ -9,11 +9,12 @@
 #include "shim.h"
 
 /* Says whether a shim and a runtime belong together. */
-#define GONBD_ABI 2695614534U
+#define GONBD_ABI 3102259552U
 
 struct gonbd_table {
   unsigned version;
   void (*init) (const struct gonbd_host *host);
+  void (*thread) (void);
   uint64_t (*create) (int32_t *fd);
   int (*close) (uint64_t id, struct gonbd_err *err);
   int (*set_debug) (uint64_t id, bool debug, struct gonbd_err *err);

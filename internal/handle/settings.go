@@ -229,7 +229,7 @@ func (h *Handle) getTlsUsername() (string, error) {
 	if h.tlsUsernameSet {
 		return h.tlsUsername, nil
 	}
-	name, err := tlsclient.LoginName()
+	name, err := tlsclient.LoginName(Getenv)
 	if err != nil {
 		return "", fault(syscall.ENOENT, "the login name is not known (%v): set a user name with nbd_set_tls_username", err)
 	}

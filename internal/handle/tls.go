@@ -41,6 +41,7 @@ func (h *Handle) prepareTLS() error {
 		Insecure:     !h.tlsVerifyPeer,
 		Hostname:     h.tlsHostname,
 		Priority:     h.tlsPriority,
+		Getenv:       Getenv,
 	}, h.conn.target.Host)
 	if err != nil {
 		return err

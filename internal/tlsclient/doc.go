@@ -44,6 +44,16 @@ type Settings struct {
 
 	// Priority is a priority string (nbd_set_tls_priority(3)).
 	Priority string
+
+	// Getenv looks up HOME and LOGNAME; os.Getenv if nil.
+	Getenv func(string) string
+}
+
+func (s *Settings) getenv(name string) string {
+	if s.Getenv != nil {
+		return s.Getenv(name)
+	}
+	return os.Getenv(name)
 }
 
 // Conn is a TLS connection.
@@ -120,9 +130,10 @@ func unreadable(what, path string, err error) error {
 	return refuse(errno, what+" "+nbderr.Printable(path), err)
 }
 
-// LoginName gives the name that a user of this process goes by.
-func LoginName() (string, error) {
-	if name := os.Getenv("LOGNAME"); name != "" {
+// LoginName gives the name that a user of this process goes by, as the
+// environment has it.
+func LoginName(getenv func(string) string) (string, error) {
+	if name := getenv("LOGNAME"); name != "" {
 		return name, nil
 	}
 	u, err := user.Current()

@@ -12,7 +12,7 @@ func newPSK(s Settings, p *priority) (*Client, error) {
 	name := s.Username
 	if name == "" {
 		var err error
-		if name, err = LoginName(); err != nil {
+		if name, err = LoginName(s.getenv); err != nil {
 			return nil, refuse(syscall.EINVAL, "the login name is not known: set a TLS user name", err)
 		}
 	}

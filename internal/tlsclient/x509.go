@@ -26,12 +26,12 @@ const (
 )
 
 // folders gives libnbd's default folders.
-func folders() []string {
+func (s *Settings) folders() []string {
 	if os.Geteuid() == 0 {
 		return []string{"/etc/pki/libnbd"}
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
+	home := s.getenv("HOME")
+	if home == "" {
 		return nil
 	}
 	return []string{filepath.Join(home, ".pki/libnbd"), filepath.Join(home, ".config/pki/libnbd")}
@@ -58,7 +58,7 @@ func newX509(s Settings, p *priority, hostname string) (*Client, error) {
 	v := &verifier{hostname: hostname}
 	dir := s.Certificates
 	if dir == "" {
-		for _, d := range folders() {
+		for _, d := range s.folders() {
 			if _, err := os.Stat(d); err == nil {
 				dir = d
 				break
