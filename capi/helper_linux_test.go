@@ -143,7 +143,7 @@ type function struct {
 
 func readABI(t testing.TB) *abi {
 	t.Helper()
-	text, err := os.ReadFile("testdata/libnbd-1.24.json")
+	text, err := os.ReadFile("../internal/api/testdata/libnbd-1.24.json")
 	if err != nil {
 		t.Fatal(err)
 	}

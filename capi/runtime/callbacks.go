@@ -93,8 +93,14 @@ func toContext(p *C.struct_gonbd_callback) handle.Context {
 	return context{p}
 }
 
+// toDebug takes a structure without a function for none, as libnbd does:
+// messages are printed then.
 func toDebug(p *C.struct_gonbd_callback) handle.Debug {
 	if p == nil {
+		return nil
+	}
+	if p.callback == nil {
+		free(p)
 		return nil
 	}
 	return debug{p}

@@ -52,11 +52,6 @@ GONBD_EXPORT int nbd_set_debug_callback (struct nbd_handle *h, nbd_debug_callbac
     gonbd_null ("nbd_set_debug_callback", "h");
     return -1;
   }
-  if (debug_callback.callback == NULL) {
-    gonbd_drop (&debug_callback);
-    gonbd_null ("nbd_set_debug_callback", "debug");
-    return -1;
-  }
   t = gonbd_enter (&f, h, "nbd_set_debug_callback");
   if (t == NULL) {
     gonbd_drop (&debug_callback);

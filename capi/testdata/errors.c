@@ -249,6 +249,13 @@ debugging (void)
   CHECK (nbd_set_debug_callback (h, cb) == 0);
   nbd_close (h);
   happened ("free debug ");
+
+  /* A structure without a function is no callback. */
+  h = nbd_create ();
+  cb.callback = NULL;
+  CHECK (nbd_set_debug_callback (h, cb) == 0);
+  nbd_close (h);
+  happened ("free debug ");
 }
 
 int

@@ -43,7 +43,7 @@ var handleCalls = []Call{
 	},
 	{
 		Name:    "set_debug_callback",
-		Args:    []Arg{{Name: "debug", Kind: KindCallback, Of: "debug"}},
+		Args:    []Arg{{Name: "debug", Kind: KindCallback, Of: "debug", Null: true}},
 		Result:  Result{Kind: ResultErr},
 		MayFail: true,
 		Since:   "1.0", Symbol: "LIBNBD_1.0",

@@ -148,7 +148,8 @@ func TestTLSByHand(t *testing.T) {
 	}
 }
 
-// TestTLSRefusals are the ways in which TLS is not to be had.
+// TestTLSRefusals are the ways in which TLS is not to be had. That a
+// certificate is checked at all is the lesson of CVE-2024-7383.
 func TestTLSRefusals(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	ca := testcerts.New(t, dir)
