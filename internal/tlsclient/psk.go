@@ -18,7 +18,11 @@ func newPSK(s Settings, p *priority) (*Client, error) {
 	}
 	keys, exposed, err := tlspsk.LoadKeys(s.PSKFile)
 	if err != nil {
-		return nil, unreadable("the file of pre-shared keys", s.PSKFile, err)
+		errno, ok := nbderr.ErrnoOf(err)
+		if !ok {
+			errno = syscall.EINVAL
+		}
+		return nil, refuse(errno, "", err) // which names the file
 	}
 	key, ok := keys.Lookup(name)
 	if !ok {
