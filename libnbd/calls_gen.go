@@ -6,10 +6,11 @@ import "runtime"
 
 // SetDebug is nbd_set_debug: print debugging messages or not.
 //
-// Turns debugging messages on or off: each call with its parameters and
-// result, and what happens on the connection. They go to standard error, or
-// to the callback of [Libnbd.SetDebugCallback]. New handles print them if
-// the environment has LIBNBD_DEBUG=1.
+// Turns the handle's debugging messages on or off. They tell of each call
+// with its parameters and its result, and go to standard error, or to the
+// callback of [Libnbd.SetDebugCallback] if there is one.
+//
+// New handles have them off, unless the environment has LIBNBD_DEBUG=1.
 //
 // See also [Libnbd.GetDebug], [Libnbd.SetDebugCallback],
 // [Libnbd.SetHandleName].
@@ -24,9 +25,10 @@ func (h *Libnbd) SetDebug(debug bool) error {
 
 // GetDebug is nbd_get_debug: tell whether debugging messages are printed.
 //
-// Gives what [Libnbd.SetDebug] or the environment has set.
+// Gives what [Libnbd.SetDebug] has set last, or else what the environment
+// made of it when the handle was created.
 //
-// See also [Libnbd.SetDebug].
+// See also [Libnbd.SetDebug], [Libnbd.SetDebugCallback].
 func (h *Libnbd) GetDebug() (bool, error) {
 	r, err := h.get().GetDebug()
 	runtime.KeepAlive(h)
@@ -39,13 +41,22 @@ func (h *Libnbd) GetDebug() (bool, error) {
 // SetDebugCallback is nbd_set_debug_callback: have debugging messages called
 // back.
 //
-// Has a callback called for each debugging message, with the name of the
-// function that it is about and the message, instead of printing it. It
-// takes the place of the callback before, which is freed. The callback must
-// not call the library with the same handle. Messages come only while
-// [Libnbd.SetDebug] is on.
+// Has a callback called for each debugging message of the handle, instead of
+// printing it on standard error. Messages come only while [Libnbd.SetDebug]
+// is on. The callback gets user_data; in context the name of the function
+// that the message is from, such as nbd_pread; and in msg the message,
+// without a newline. The strings are valid until it returns.
 //
-// See also [Libnbd.ClearDebugCallback], [Libnbd.SetDebug].
+// It takes the place of the callback before, which is freed. It is freed
+// itself when it is replaced, cleared by [Libnbd.ClearDebugCallback], or the
+// handle is closed. A structure whose function is NULL stands for no
+// callback.
+//
+// The callback runs while the handle is locked, and must not call the
+// library with the same handle: it would wait for itself.
+//
+// See also [Libnbd.ClearDebugCallback], [Libnbd.SetDebug],
+// [Libnbd.SetHandleName].
 func (h *Libnbd) SetDebugCallback(debug DebugCallback) error {
 	err := h.get().SetDebugCallback(toDebug(debug))
 	runtime.KeepAlive(h)
@@ -58,8 +69,9 @@ func (h *Libnbd) SetDebugCallback(debug DebugCallback) error {
 // ClearDebugCallback is nbd_clear_debug_callback: have debugging messages
 // printed again.
 //
-// Takes away and frees the callback of [Libnbd.SetDebugCallback], if there
-// is one.
+// Takes away and frees the callback of [Libnbd.SetDebugCallback], and does
+// nothing if there is none. Messages, if they are on, go to standard error
+// from then on.
 //
 // See also [Libnbd.SetDebugCallback], [Libnbd.SetDebug].
 func (h *Libnbd) ClearDebugCallback() error {
@@ -73,12 +85,15 @@ func (h *Libnbd) ClearDebugCallback() error {
 
 // StatsBytesSent is nbd_stats_bytes_sent: count the bytes sent.
 //
-// Gives the number of bytes that were sent to the server on this handle's
-// connection, the handshake included. They are counted before encryption.
+// Gives the number of bytes of the NBD protocol that this handle has sent to
+// the server so far, the handshake included; 0 before it is connected. They
+// are counted before encryption: TLS, and the layers below, send more than
+// that.
 //
 // It is in libnbd since version 1.16.
 //
-// See also [Libnbd.StatsChunksSent], [Libnbd.StatsBytesReceived].
+// See also [Libnbd.StatsChunksSent], [Libnbd.StatsBytesReceived],
+// [Libnbd.StatsChunksReceived].
 func (h *Libnbd) StatsBytesSent() (uint64, error) {
 	r, err := h.get().StatsBytesSent()
 	runtime.KeepAlive(h)
@@ -90,13 +105,16 @@ func (h *Libnbd) StatsBytesSent() (uint64, error) {
 
 // StatsChunksSent is nbd_stats_chunks_sent: count the messages sent.
 //
-// Gives the number of messages of the protocol (options and commands, with
-// what belongs to them) that were sent to the server on this handle's
-// connection, the handshake included.
+// Gives the number of messages of the NBD protocol that this handle has sent
+// to the server so far, the handshake included: options and commands, each
+// with the data that belongs to it. It need not be the number of calls, nor
+// that of packets: calls that are refused send nothing, and connecting sends
+// several options.
 //
 // It is in libnbd since version 1.16.
 //
-// See also [Libnbd.StatsBytesSent], [Libnbd.StatsChunksReceived].
+// See also [Libnbd.StatsBytesSent], [Libnbd.StatsChunksReceived],
+// [Libnbd.StatsBytesReceived].
 func (h *Libnbd) StatsChunksSent() (uint64, error) {
 	r, err := h.get().StatsChunksSent()
 	runtime.KeepAlive(h)
@@ -108,13 +126,15 @@ func (h *Libnbd) StatsChunksSent() (uint64, error) {
 
 // StatsBytesReceived is nbd_stats_bytes_received: count the bytes received.
 //
-// Gives the number of bytes that were received from the server on this
-// handle's connection, the handshake included. They are counted after
-// decryption.
+// Gives the number of bytes of the NBD protocol that this handle has
+// received from the server so far, the handshake included; 0 before it is
+// connected. They are counted after decryption: with TLS more than that came
+// over the network.
 //
 // It is in libnbd since version 1.16.
 //
-// See also [Libnbd.StatsChunksReceived], [Libnbd.StatsBytesSent].
+// See also [Libnbd.StatsChunksReceived], [Libnbd.StatsBytesSent],
+// [Libnbd.StatsChunksSent].
 func (h *Libnbd) StatsBytesReceived() (uint64, error) {
 	r, err := h.get().StatsBytesReceived()
 	runtime.KeepAlive(h)
@@ -127,13 +147,15 @@ func (h *Libnbd) StatsBytesReceived() (uint64, error) {
 // StatsChunksReceived is nbd_stats_chunks_received: count the messages
 // received.
 //
-// Gives the number of messages of the protocol (replies and chunks of them)
-// that were received from the server on this handle's connection, the
-// handshake included.
+// Gives the number of messages of the NBD protocol that this handle has
+// received from the server so far, the handshake included. With structured
+// replies each chunk counts as one, so that a single command may get
+// several. It need not be the number of packets.
 //
 // It is in libnbd since version 1.16.
 //
-// See also [Libnbd.StatsBytesReceived], [Libnbd.StatsChunksSent].
+// See also [Libnbd.StatsBytesReceived], [Libnbd.StatsChunksSent],
+// [Libnbd.StatsBytesSent].
 func (h *Libnbd) StatsChunksReceived() (uint64, error) {
 	r, err := h.get().StatsChunksReceived()
 	runtime.KeepAlive(h)
@@ -145,8 +167,9 @@ func (h *Libnbd) StatsChunksReceived() (uint64, error) {
 
 // SetHandleName is nbd_set_handle_name: name the handle.
 //
-// Sets the name by which debugging messages call the handle. Without it the
-// name is nbd1, nbd2 and so on.
+// Sets the name by which debugging messages that are printed call the
+// handle. The library copies it, and uses it for nothing else. New handles
+// have names of their own, nbd1, nbd2 and so on.
 //
 // See also [Libnbd.GetHandleName], [Libnbd.SetDebug].
 func (h *Libnbd) SetHandleName(handle_name string) error {
@@ -160,10 +183,11 @@ func (h *Libnbd) SetHandleName(handle_name string) error {
 
 // GetHandleName is nbd_get_handle_name: give the name of the handle.
 //
-// Gives the name that [Libnbd.SetHandleName] has set, or the one that was
-// made for the handle.
+// Gives the name that [Libnbd.SetHandleName] has set, or else the one that
+// the library made for the handle, which no other handle of the program was
+// given.
 //
-// See also [Libnbd.SetHandleName].
+// See also [Libnbd.SetHandleName], [Libnbd.SetDebug].
 func (h *Libnbd) GetHandleName() (*string, error) {
 	r, err := h.get().GetHandleName()
 	runtime.KeepAlive(h)
@@ -175,13 +199,13 @@ func (h *Libnbd) GetHandleName() (*string, error) {
 
 // SetPrivateData is nbd_set_private_data: keep a number for the program.
 //
-// Keeps a number, or a pointer, that the library never looks at, and gives
-// the one that was kept before, 0 at first. What a pointer points to is not
-// freed with the handle.
+// Keeps a number or a pointer for the program, and gives the one that was
+// kept before, 0 at first. The library never looks at it. What a pointer
+// points to remains the program's: [Libnbd.Close] does not free it.
 //
 // It is in libnbd since version 1.8.
 //
-// See also [Libnbd.GetPrivateData].
+// See also [Libnbd.GetPrivateData], [Libnbd.Close].
 func (h *Libnbd) SetPrivateData(private_data uint) (uint, error) {
 	r, err := h.get().SetPrivateData(uintptr(private_data))
 	runtime.KeepAlive(h)
@@ -194,11 +218,12 @@ func (h *Libnbd) SetPrivateData(private_data uint) (uint, error) {
 // GetPrivateData is nbd_get_private_data: give the number kept for the
 // program.
 //
-// Gives what [Libnbd.SetPrivateData] has set, or 0.
+// Gives the number or pointer that [Libnbd.SetPrivateData] has stored in
+// this handle last, or 0 if there was none.
 //
 // It is in libnbd since version 1.8.
 //
-// See also [Libnbd.SetPrivateData].
+// See also [Libnbd.SetPrivateData], [Create].
 func (h *Libnbd) GetPrivateData() (uint, error) {
 	r, err := h.get().GetPrivateData()
 	runtime.KeepAlive(h)
@@ -210,8 +235,9 @@ func (h *Libnbd) GetPrivateData() (uint, error) {
 
 // GetHandleSize is nbd_get_handle_size: estimate the memory of the handle.
 //
-// Gives about how many bytes of memory the handle takes, for garbage
-// collectors that want to know.
+// Gives about how many bytes of memory the handle takes, mostly for its
+// buffer. It is an estimate for garbage collectors of other languages, which
+// see only a pointer: commands in flight and strings are not counted.
 //
 // It may be called from a callback. It is in libnbd since version 1.24.
 //
@@ -230,16 +256,25 @@ func (h *Libnbd) GetHandleSize() (uint, error) {
 
 // SetExportName is nbd_set_export_name: choose the export by name.
 //
-// Sets the name of the export to connect to: up to 4096 bytes of UTF-8, and
-// "" for the server's default, which is what a new handle has. A longer name
-// fails with ENAMETOOLONG. In option mode the name can be changed before
-// [Libnbd.OptGo] and [Libnbd.OptInfo]; what was known of another export is
-// forgotten then. Servers with the oldstyle handshake have only one export,
-// and the name is ignored. [Libnbd.ConnectUri] sets the name of the URI.
+// Sets the name of the export to ask the server for: up to 4096 bytes of
+// UTF-8, though servers may take fewer. New handles have the empty name,
+// which stands for the server's default export. A longer name fails with
+// ENAMETOOLONG, and the old one stays.
+//
+// The name must be set before connecting. Only in option mode
+// ([Libnbd.SetOptMode]) it can also be changed during the negotiation,
+// before [Libnbd.OptGo] and [Libnbd.OptInfo]; what the server told about
+// another export is forgotten then. [Libnbd.OptList] finds out which names a
+// server has.
+//
+// [Libnbd.ConnectUri] sets the name that is in the URI. Servers with the
+// oldstyle handshake have one export, and the name is ignored; other servers
+// may ignore it too.
 //
 // The handle must be newly created, or negotiating.
 //
-// See also [Libnbd.GetExportName], [Libnbd.OptList], [Libnbd.ConnectUri].
+// See also [Libnbd.GetExportName], [Libnbd.OptList], [Libnbd.OptGo],
+// [Libnbd.ConnectUri], [Libnbd.GetCanonicalExportName].
 func (h *Libnbd) SetExportName(export_name string) error {
 	err := h.get().SetExportName(export_name)
 	runtime.KeepAlive(h)
@@ -251,10 +286,13 @@ func (h *Libnbd) SetExportName(export_name string) error {
 
 // GetExportName is nbd_get_export_name: give the name of the chosen export.
 //
-// Gives the name that [Libnbd.SetExportName] or a URI has set. The server
-// may call the export otherwise: [Libnbd.GetCanonicalExportName].
+// Gives the name that the server is, or will be, asked for: the one of
+// [Libnbd.SetExportName] or of a URI, or an empty string. The server may
+// have another name for the same export, above all for its default one:
+// [Libnbd.GetCanonicalExportName] gives that.
 //
-// See also [Libnbd.SetExportName], [Libnbd.GetCanonicalExportName].
+// See also [Libnbd.SetExportName], [Libnbd.GetCanonicalExportName],
+// [Libnbd.ConnectUri].
 func (h *Libnbd) GetExportName() (*string, error) {
 	r, err := h.get().GetExportName()
 	runtime.KeepAlive(h)
@@ -267,16 +305,21 @@ func (h *Libnbd) GetExportName() (*string, error) {
 // SetRequestBlockSize is nbd_set_request_block_size: ask for size
 // constraints or not.
 //
-// Sets whether the handshake asks the server for its size constraints, which
-// is on at first. A server may refuse clients that don't, since they may not
-// keep to them; a server may also tell them unasked, and then they are kept
-// to.
+// Sets whether the server is asked for its size constraints
+// (NBD_INFO_BLOCK_SIZE) when an export is chosen. New handles ask. Turning
+// it off is for tests of servers: it makes the handle look like an old
+// client, which a server may turn away because it might send requests that
+// are not aligned.
+//
+// A server that is asked need not answer, and one that is not asked may tell
+// all the same. Whatever it told [Libnbd.GetBlockSize] gives, and commands
+// must keep to it unless [Libnbd.SetStrictMode] allows otherwise.
 //
 // The handle must be newly created, or negotiating. It is in libnbd since
 // version 1.12.
 //
 // See also [Libnbd.GetRequestBlockSize], [Libnbd.GetBlockSize],
-// [Libnbd.SetStrictMode].
+// [Libnbd.SetStrictMode], [Libnbd.SetFullInfo].
 func (h *Libnbd) SetRequestBlockSize(request bool) error {
 	err := h.get().SetRequestBlockSize(request)
 	runtime.KeepAlive(h)
@@ -289,7 +332,8 @@ func (h *Libnbd) SetRequestBlockSize(request bool) error {
 // GetRequestBlockSize is nbd_get_request_block_size: tell whether size
 // constraints are asked for.
 //
-// Gives what [Libnbd.SetRequestBlockSize] has set.
+// Gives what [Libnbd.SetRequestBlockSize] has set, or true. The constraints
+// themselves are given by [Libnbd.GetBlockSize].
 //
 // It is in libnbd since version 1.12.
 //
@@ -305,15 +349,20 @@ func (h *Libnbd) GetRequestBlockSize() (bool, error) {
 
 // SetFullInfo is nbd_set_full_info: ask for name and description or not.
 //
-// Sets whether the handshake asks for the export's canonical name and
-// description, which is off at first. Servers may tell them unasked, or not
-// at all.
+// Sets whether the server is asked also for what is not needed to use an
+// export: its canonical name (NBD_INFO_NAME) and its description
+// (NBD_INFO_DESCRIPTION). New handles do not ask.
+//
+// It is a hint only. A server may leave out either although it was asked,
+// and tell either although it was not. Size constraints have a setting of
+// their own, [Libnbd.SetRequestBlockSize].
 //
 // The handle must be newly created, or negotiating. It is in libnbd since
 // version 1.4.
 //
 // See also [Libnbd.GetFullInfo], [Libnbd.GetCanonicalExportName],
-// [Libnbd.GetExportDescription].
+// [Libnbd.GetExportDescription], [Libnbd.OptInfo],
+// [Libnbd.SetRequestBlockSize].
 func (h *Libnbd) SetFullInfo(request bool) error {
 	err := h.get().SetFullInfo(request)
 	runtime.KeepAlive(h)
@@ -326,11 +375,12 @@ func (h *Libnbd) SetFullInfo(request bool) error {
 // GetFullInfo is nbd_get_full_info: tell whether name and description are
 // asked for.
 //
-// Gives what [Libnbd.SetFullInfo] has set.
+// Gives what [Libnbd.SetFullInfo] has set, or false.
 //
 // It is in libnbd since version 1.4.
 //
-// See also [Libnbd.SetFullInfo].
+// See also [Libnbd.SetFullInfo], [Libnbd.GetCanonicalExportName],
+// [Libnbd.GetExportDescription].
 func (h *Libnbd) GetFullInfo() (bool, error) {
 	r, err := h.get().GetFullInfo()
 	runtime.KeepAlive(h)
@@ -343,16 +393,21 @@ func (h *Libnbd) GetFullInfo() (bool, error) {
 // GetCanonicalExportName is nbd_get_canonical_export_name: give the name
 // that the server has for the export.
 //
-// Gives the canonical name that the server told, which may differ from the
-// one that was asked for. It fails with ENOTSUP if the server told none, and
-// with EINVAL before anything is known of the export. [Libnbd.SetFullInfo]
-// makes servers tell.
+// Gives the canonical name that the server told for the export. It may be
+// the one that was asked for, and most often differs where that was the
+// default export's empty name.
+//
+// The call fails with ENOTSUP if the server told no name; many do so only
+// after [Libnbd.SetFullInfo]. It fails with EINVAL while nothing is known of
+// the export: in option mode before a successful [Libnbd.OptInfo] or
+// [Libnbd.OptGo], and again after [Libnbd.SetExportName] has chosen another
+// one.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.4.
 //
 // See also [Libnbd.SetFullInfo], [Libnbd.GetExportName],
-// [Libnbd.GetExportDescription].
+// [Libnbd.GetExportDescription], [Libnbd.OptInfo].
 func (h *Libnbd) GetCanonicalExportName() (*string, error) {
 	r, err := h.get().GetCanonicalExportName()
 	runtime.KeepAlive(h)
@@ -365,14 +420,21 @@ func (h *Libnbd) GetCanonicalExportName() (*string, error) {
 // GetExportDescription is nbd_get_export_description: give the description
 // of the export.
 //
-// Gives the description that the server told. It fails with ENOTSUP if the
-// server told none, and with EINVAL before anything is known of the export.
-// [Libnbd.SetFullInfo] makes servers tell.
+// Gives the words by which the server describes the export to people. What
+// they are is up to whoever runs the server; qemu-nbd(8) has an option -D
+// for them.
+//
+// The call fails with ENOTSUP if the server told no description; many do so
+// only after [Libnbd.SetFullInfo]. It fails with EINVAL while nothing is
+// known of the export: in option mode before a successful [Libnbd.OptInfo]
+// or [Libnbd.OptGo], and again after [Libnbd.SetExportName] has chosen
+// another one.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.4.
 //
-// See also [Libnbd.SetFullInfo], [Libnbd.GetCanonicalExportName].
+// See also [Libnbd.SetFullInfo], [Libnbd.GetCanonicalExportName],
+// [Libnbd.OptInfo], [Libnbd.OptList].
 func (h *Libnbd) GetExportDescription() (*string, error) {
 	r, err := h.get().GetExportDescription()
 	runtime.KeepAlive(h)
@@ -384,20 +446,32 @@ func (h *Libnbd) GetExportDescription() (*string, error) {
 
 // SetTls is nbd_set_tls: choose whether to use TLS.
 //
-// Sets the policy for TLS:
+// Sets the policy for TLS, by which the connection is encrypted and the two
+// sides prove who they are:
 //
-//   - TLS_DISABLE: never ask for it; the policy of new handles
-//   - TLS_ALLOW: ask, and go on in the clear if the server has none. This
-//     protects from nobody who can change what is sent.
-//   - TLS_REQUIRE: ask, and fail without it
+//   - TLS_DISABLE: TLS is not asked for. New handles have this policy. It is
+//     also the one for asking by hand in option mode, with
+//     [Libnbd.OptStarttls].
+//   - TLS_ALLOW: TLS is asked for with NBD_OPT_STARTTLS, and if the server
+//     has none the connection goes on in the clear. This is no protection:
+//     whoever can change what is sent can make the server seem to have none.
+//     [Libnbd.GetTlsNegotiated] tells what came of it.
+//   - TLS_REQUIRE: TLS is asked for, and connecting fails without it, with
+//     ENOTSUP where the server has none.
 //
-// URIs whose scheme begins with nbds require it. What to use for TLS is set
-// by [Libnbd.SetTlsPskFile] or [Libnbd.SetTlsCertificates].
+// With the last two policies connecting fails before anything is sent if a
+// file that the settings name cannot be used; and once the server has agreed
+// to TLS a handshake that fails, for instance because of a certificate, ends
+// the connection with either.
+//
+// [Libnbd.ConnectUri] sets TLS_REQUIRE for URIs whose scheme begins with
+// nbds. What to use for TLS is set by [Libnbd.SetTlsPskFile] and
+// [Libnbd.SetTlsUsername], or by [Libnbd.SetTlsCertificates].
 //
 // The handle must be newly created.
 //
 // See also [Libnbd.GetTls], [Libnbd.GetTlsNegotiated],
-// [Libnbd.SetTlsCertificates], [Libnbd.SetTlsPskFile].
+// [Libnbd.SetTlsCertificates], [Libnbd.SetTlsPskFile], [Libnbd.OptStarttls].
 func (h *Libnbd) SetTls(tls Tls) error {
 	err := h.get().SetTls(int(tls))
 	runtime.KeepAlive(h)
@@ -409,8 +483,9 @@ func (h *Libnbd) SetTls(tls Tls) error {
 
 // GetTls is nbd_get_tls: tell the policy for TLS.
 //
-// Gives what [Libnbd.SetTls] or a URI has set. Whether TLS is in use
-// [Libnbd.GetTlsNegotiated] tells.
+// Gives the policy that [Libnbd.SetTls] or a URI has set: TLS_DISABLE at
+// first, TLS_ALLOW or TLS_REQUIRE. It is what was wished for; whether the
+// connection uses TLS is told by [Libnbd.GetTlsNegotiated].
 //
 // See also [Libnbd.SetTls], [Libnbd.GetTlsNegotiated].
 func (h *Libnbd) GetTls() (Tls, error) {
@@ -425,12 +500,15 @@ func (h *Libnbd) GetTls() (Tls, error) {
 // GetTlsNegotiated is nbd_get_tls_negotiated: tell whether the connection is
 // encrypted.
 //
-// True if TLS is in use on the connection.
+// True if the connection uses TLS. This is worth asking with TLS_ALLOW,
+// which goes on without TLS where there is none, and after
+// [Libnbd.OptStarttls]. With TLS_REQUIRE there would be no connection
+// otherwise.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.2.
 //
-// See also [Libnbd.SetTls], [Libnbd.OptStarttls].
+// See also [Libnbd.SetTls], [Libnbd.GetTls], [Libnbd.OptStarttls].
 func (h *Libnbd) GetTlsNegotiated() (bool, error) {
 	r, err := h.get().GetTlsNegotiated()
 	runtime.KeepAlive(h)
@@ -443,22 +521,29 @@ func (h *Libnbd) GetTlsNegotiated() (bool, error) {
 // SetTlsCertificates is nbd_set_tls_certificates: set the folder of
 // certificates.
 //
-// Sets the folder that has the files for TLS with certificates:
+// Sets the folder that has the files for TLS with certificates, in PEM:
 //
-//   - ca-cert.pem: the authorities that are trusted; it must be there
-//   - ca-crl.pem: what they have revoked
-//   - client-cert.pem and client-key.pem: the client's own, for servers that
-//     want one
-//   - client-cert-0.pem, client-key-0.pem and so on: further ones
+//   - ca-cert.pem: the authorities whose certificates are trusted; it must
+//     be there
+//   - ca-crl.pem: the certificates that they have revoked, if any
+//   - client-cert.pem and client-key.pem: the client's own certificate and
+//     key, for servers that want one
+//   - client-cert-0.pem and client-key-0.pem, and so on: further ones
 //
-// Without this call /etc/pki/libnbd is taken for root, and $HOME/.pki/libnbd
-// or $HOME/.config/pki/libnbd for others. If there is no such folder the
-// system's authorities are trusted. The files are read when connecting.
+// Without this call the folder is /etc/pki/libnbd for root, and for others
+// the first that exists of $HOME/.pki/libnbd and $HOME/.config/pki/libnbd.
+// If there is no such folder, or no ca-cert.pem in it, the authorities that
+// the system trusts are.
+//
+// The files are read on connecting, which fails if one cannot be used.
+// Nothing is read unless [Libnbd.SetTls], a URI or [Libnbd.OptStarttls] asks
+// for TLS, nor if [Libnbd.SetTlsPskFile] has set a file of keys, which goes
+// before certificates.
 //
 // The handle must be newly created.
 //
 // See also [Libnbd.SetTls], [Libnbd.SetTlsVerifyPeer],
-// [Libnbd.SetTlsHostname].
+// [Libnbd.SetTlsHostname], [Libnbd.SetTlsPskFile].
 func (h *Libnbd) SetTlsCertificates(dir string) error {
 	err := h.get().SetTlsCertificates(dir)
 	runtime.KeepAlive(h)
@@ -471,14 +556,20 @@ func (h *Libnbd) SetTlsCertificates(dir string) error {
 // SetTlsVerifyPeer is nbd_set_tls_verify_peer: verify the server's
 // certificate or not.
 //
-// Sets whether the server's certificate must come from a trusted authority
-// and bear the right name. It is on at first. Turned off, TLS protects from
-// listeners only.
+// Sets whether the server's certificate is verified: it must come from a
+// trusted authority, be valid today, not be revoked, and bear the name of
+// the server. New handles verify. The name is the one that was dialled, or
+// that of [Libnbd.SetTlsHostname]; where there is neither, as with a Unix
+// domain socket, any name will do.
+//
+// Without verification TLS protects from those who listen, and not from
+// those who pose as the server. With pre-shared keys there are no
+// certificates, and the setting changes nothing: the key is the proof.
 //
 // The handle must be newly created.
 //
 // See also [Libnbd.GetTlsVerifyPeer], [Libnbd.SetTlsHostname],
-// [Libnbd.SetTlsCertificates].
+// [Libnbd.SetTlsCertificates], [Libnbd.SetTls].
 func (h *Libnbd) SetTlsVerifyPeer(verify bool) error {
 	err := h.get().SetTlsVerifyPeer(verify)
 	runtime.KeepAlive(h)
@@ -491,9 +582,9 @@ func (h *Libnbd) SetTlsVerifyPeer(verify bool) error {
 // GetTlsVerifyPeer is nbd_get_tls_verify_peer: tell whether the server's
 // certificate is verified.
 //
-// Gives what [Libnbd.SetTlsVerifyPeer] has set.
+// Gives what [Libnbd.SetTlsVerifyPeer] or a URI has set, or true.
 //
-// See also [Libnbd.SetTlsVerifyPeer].
+// See also [Libnbd.SetTlsVerifyPeer], [Libnbd.SetTls].
 func (h *Libnbd) GetTlsVerifyPeer() (bool, error) {
 	r, err := h.get().GetTlsVerifyPeer()
 	runtime.KeepAlive(h)
@@ -506,12 +597,18 @@ func (h *Libnbd) GetTlsVerifyPeer() (bool, error) {
 // SetTlsUsername is nbd_set_tls_username: set the user name for pre-shared
 // keys.
 //
-// Sets the name of the key in the file of [Libnbd.SetTlsPskFile]. The server
-// sees it. Without this call it is the login name.
+// Sets the name by which the client introduces itself where TLS uses
+// pre-shared keys. It chooses the key in the file of [Libnbd.SetTlsPskFile],
+// and connecting fails with ENOENT if the file has no such name. It is sent
+// in the clear.
+//
+// Without this call, or with an empty name, it is the login name: what the
+// environment has in LOGNAME, or else the name of the process's user.
+// Certificates have no use for it.
 //
 // The handle must be newly created.
 //
-// See also [Libnbd.GetTlsUsername], [Libnbd.SetTlsPskFile].
+// See also [Libnbd.GetTlsUsername], [Libnbd.SetTlsPskFile], [Libnbd.SetTls].
 func (h *Libnbd) SetTlsUsername(username string) error {
 	err := h.get().SetTlsUsername(username)
 	runtime.KeepAlive(h)
@@ -525,9 +622,9 @@ func (h *Libnbd) SetTlsUsername(username string) error {
 // keys.
 //
 // Gives the name that [Libnbd.SetTlsUsername] or a URI has set, or else the
-// login name. It fails if that is not known.
+// login name. The call fails with ENOENT if that is not known.
 //
-// See also [Libnbd.SetTlsUsername].
+// See also [Libnbd.SetTlsUsername], [Libnbd.SetTlsPskFile].
 func (h *Libnbd) GetTlsUsername() (*string, error) {
 	r, err := h.get().GetTlsUsername()
 	runtime.KeepAlive(h)
@@ -540,14 +637,18 @@ func (h *Libnbd) GetTlsUsername() (*string, error) {
 // SetTlsHostname is nbd_set_tls_hostname: set the name that the server's
 // certificate must bear.
 //
-// Sets the name that is looked for in the server's certificate, instead of
-// the one that was dialled: for connections through a proxy or a Unix domain
-// socket. Over a Unix domain socket without this call any name is accepted.
+// Sets the name, or IP address, that is looked for in the server's
+// certificate, instead of the one that was dialled. It is for connections
+// through a proxy or a tunnel, whose name is not that of the server behind,
+// and for those that have no name, such as Unix domain sockets
+// ([Libnbd.ConnectUnix]): without this call a certificate may bear any name
+// there. With an empty string, as in new handles, the name is the one that
+// was dialled.
 //
 // The handle must be newly created. It is in libnbd since version 1.22.
 //
 // See also [Libnbd.GetTlsHostname], [Libnbd.SetTlsVerifyPeer],
-// [Libnbd.SetTlsCertificates].
+// [Libnbd.SetTlsCertificates], [Libnbd.ConnectTcp], [Libnbd.ConnectUnix].
 func (h *Libnbd) SetTlsHostname(hostname string) error {
 	err := h.get().SetTlsHostname(hostname)
 	runtime.KeepAlive(h)
@@ -560,11 +661,12 @@ func (h *Libnbd) SetTlsHostname(hostname string) error {
 // GetTlsHostname is nbd_get_tls_hostname: give the name that the server's
 // certificate must bear.
 //
-// Gives what [Libnbd.SetTlsHostname] or a URI has set, or an empty string.
+// Gives what [Libnbd.SetTlsHostname] or a URI has set, or an empty string
+// where the name that is dialled counts.
 //
 // It is in libnbd since version 1.22.
 //
-// See also [Libnbd.SetTlsHostname].
+// See also [Libnbd.SetTlsHostname], [Libnbd.SetTlsVerifyPeer].
 func (h *Libnbd) GetTlsHostname() (*string, error) {
 	r, err := h.get().GetTlsHostname()
 	runtime.KeepAlive(h)
@@ -576,14 +678,22 @@ func (h *Libnbd) GetTlsHostname() (*string, error) {
 
 // SetTlsPskFile is nbd_set_tls_psk_file: set the file of pre-shared keys.
 //
-// Sets the file that has the keys for TLS without certificates: lines of a
-// user name, a colon and the key in hexadecimal, as psktool(1) writes them.
-// The file is read when connecting, and should be readable by its owner
-// only.
+// Sets the file that has the keys for TLS without certificates. Each line
+// has a user name, a colon, and a key in hexadecimal, as psktool(1) writes
+// them; the server has the same file. The key is that of
+// [Libnbd.SetTlsUsername]. There is no default: without this call
+// certificates are used.
+//
+// The file is read on connecting, which fails if it cannot be used. It
+// should be readable by its owner only; if others can read it too a
+// debugging message says so. Pre-shared keys need TLS 1.3. The setting means
+// nothing unless [Libnbd.SetTls], a URI or [Libnbd.OptStarttls] asks for
+// TLS.
 //
 // The handle must be newly created.
 //
-// See also [Libnbd.SetTlsUsername], [Libnbd.SetTls].
+// See also [Libnbd.SetTlsUsername], [Libnbd.SetTls],
+// [Libnbd.SetTlsCertificates].
 func (h *Libnbd) SetTlsPskFile(filename string) error {
 	err := h.get().SetTlsPskFile(filename)
 	runtime.KeepAlive(h)
@@ -595,17 +705,32 @@ func (h *Libnbd) SetTlsPskFile(filename string) error {
 
 // SetTlsPriority is nbd_set_tls_priority: choose versions and groups of TLS.
 //
-// Sets a priority string, in the language of GnuTLS, of which this library
-// knows a part. It begins with NORMAL, PFS, PERFORMANCE or SECURE128; behind
-// colons follow +, - or ! and a name: VERS-TLS1.2, VERS-TLS1.3, VERS-ALL,
-// GROUP-X25519, GROUP-SECP256R1, GROUP-SECP384R1, GROUP-SECP521R1,
-// GROUP-ALL. %COMPAT, %SERVER_PRECEDENCE and %NO_TICKETS change nothing.
-// Connecting fails with EINVAL for whatever else there is: nothing is
-// dropped silently. At first it is NORMAL.
+// Sets a priority string in the language of GnuTLS, which says what TLS may
+// use. It is NORMAL at first, and rarely needs to be anything else. This
+// library knows a part of the language:
+//
+//   - The string begins with NORMAL, PFS, PERFORMANCE or SECURE128, all of
+//     which mean the same here.
+//   - Behind colons follow + to permit something, or - or ! to forbid it,
+//     and a name: VERS-TLS1.2, VERS-TLS1.3, VERS-ALL, GROUP-X25519,
+//     GROUP-SECP256R1, GROUP-SECP384R1, GROUP-SECP521R1 or GROUP-ALL.
+//   - %COMPAT, %SERVER_PRECEDENCE, %NO_TICKETS, %SAFE_RENEGOTIATION,
+//     %PROFILE_LOW and %PROFILE_LEGACY, key exchanges with pre-shared keys
+//     such as +ECDHE-PSK, and forbidding versions before 1.2 are permitted
+//     and change nothing.
+//
+// The string is stored as it is. Connecting with TLS fails with EINVAL if it
+// has anything else, as nothing is dropped silently, and with ENOTSUP if it
+// leaves out what pre-shared keys need: TLS 1.3, and GROUP-X25519 or
+// GROUP-SECP256R1.
+//
+// Do not take the string from somebody who is not trusted: it can weaken
+// TLS. The C library may even read files that it names.
 //
 // The handle must be newly created. It is in libnbd since version 1.24.
 //
-// See also [Libnbd.GetTlsPriority], [Libnbd.SetUriAllowTlsPriority].
+// See also [Libnbd.GetTlsPriority], [Libnbd.SetUriAllowTlsPriority],
+// [Libnbd.SetTls].
 func (h *Libnbd) SetTlsPriority(priority string) error {
 	err := h.get().SetTlsPriority(priority)
 	runtime.KeepAlive(h)
@@ -617,11 +742,11 @@ func (h *Libnbd) SetTlsPriority(priority string) error {
 
 // GetTlsPriority is nbd_get_tls_priority: give the priority string.
 //
-// Gives what [Libnbd.SetTlsPriority] or a URI has set.
+// Gives the string that [Libnbd.SetTlsPriority] or a URI has set, or NORMAL.
 //
 // It is in libnbd since version 1.24.
 //
-// See also [Libnbd.SetTlsPriority].
+// See also [Libnbd.SetTlsPriority], [Libnbd.SetUriAllowTlsPriority].
 func (h *Libnbd) GetTlsPriority() (*string, error) {
 	r, err := h.get().GetTlsPriority()
 	runtime.KeepAlive(h)
@@ -634,15 +759,20 @@ func (h *Libnbd) GetTlsPriority() (*string, error) {
 // SetRequestExtendedHeaders is nbd_set_request_extended_headers: ask for
 // extended headers or not.
 //
-// Sets whether the handshake asks for extended headers, which is on at
-// first. With them requests and extents can be 4 GiB and longer, and
-// structured replies are implied. They are not asked for if
-// [Libnbd.SetRequestStructuredReplies] is off.
+// Sets whether connecting asks the server for extended headers
+// (NBD_OPT_EXTENDED_HEADERS). New handles ask. With them the lengths of
+// requests to trim, to zero and for block status, and those of extents, have
+// 64 bits; they include structured replies.
+//
+// Turning it off is for tests of servers, and for option mode, where
+// [Libnbd.OptExtendedHeaders] asks by hand. They are not asked for either
+// while [Libnbd.SetRequestStructuredReplies] is off.
 //
 // The handle must be newly created. It is in libnbd since version 1.18.
 //
 // See also [Libnbd.GetRequestExtendedHeaders],
-// [Libnbd.GetExtendedHeadersNegotiated], [Libnbd.OptExtendedHeaders].
+// [Libnbd.GetExtendedHeadersNegotiated],
+// [Libnbd.SetRequestStructuredReplies], [Libnbd.OptExtendedHeaders].
 func (h *Libnbd) SetRequestExtendedHeaders(request bool) error {
 	err := h.get().SetRequestExtendedHeaders(request)
 	runtime.KeepAlive(h)
@@ -655,7 +785,9 @@ func (h *Libnbd) SetRequestExtendedHeaders(request bool) error {
 // GetRequestExtendedHeaders is nbd_get_request_extended_headers: tell
 // whether extended headers are asked for.
 //
-// Gives what [Libnbd.SetRequestExtendedHeaders] has set.
+// Gives what [Libnbd.SetRequestExtendedHeaders] has set, or true. Whether
+// the connection uses extended headers is told by
+// [Libnbd.GetExtendedHeadersNegotiated].
 //
 // It is in libnbd since version 1.18.
 //
@@ -673,13 +805,23 @@ func (h *Libnbd) GetRequestExtendedHeaders() (bool, error) {
 // GetExtendedHeadersNegotiated is nbd_get_extended_headers_negotiated: tell
 // whether extended headers are in use.
 //
-// True if client and server have agreed on extended headers. A later
-// [Libnbd.OptExtendedHeaders] that the server refuses changes nothing.
+// True if client and server have agreed on extended headers. That lasts: a
+// later [Libnbd.OptExtendedHeaders] that the server refuses, as it had one
+// before, changes nothing. Only [Libnbd.OptStarttls] makes the negotiation
+// begin anew.
+//
+// Without extended headers the length of a command has 32 bits, although the
+// parameter has 64; with them the server may still have limits, which
+// [Libnbd.GetBlockSize] gives. With them a metadata context may also have
+// flags of 64 bits: [Libnbd.BlockStatus64] gives those, and
+// [Libnbd.BlockStatus] cannot. The contexts that CONTEXT_ constants name
+// need 32 only.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.18.
 //
-// See also [Libnbd.SetRequestExtendedHeaders], [Libnbd.OptExtendedHeaders].
+// See also [Libnbd.SetRequestExtendedHeaders], [Libnbd.OptExtendedHeaders],
+// [Libnbd.GetStructuredRepliesNegotiated], [Libnbd.BlockStatus64].
 func (h *Libnbd) GetExtendedHeadersNegotiated() (bool, error) {
 	r, err := h.get().GetExtendedHeadersNegotiated()
 	runtime.KeepAlive(h)
@@ -692,14 +834,21 @@ func (h *Libnbd) GetExtendedHeadersNegotiated() (bool, error) {
 // SetRequestStructuredReplies is nbd_set_request_structured_replies: ask for
 // structured replies or not.
 //
-// Sets whether the handshake asks for structured replies, which is on at
-// first. They are needed for block status, for sparse reads, and for errors
-// with an explanation. Extended headers imply them.
+// Sets whether connecting asks the server for structured replies
+// (NBD_OPT_STRUCTURED_REPLY). New handles ask. Metadata contexts, and so
+// [Libnbd.BlockStatus64], need them, as do CMD_FLAG_DF and replies to reads
+// in several chunks.
+//
+// Turning it off is for tests of servers, and for option mode, where
+// [Libnbd.OptStructuredReply] asks by hand. Extended headers are not asked
+// for then either, since they would include structured replies.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
 //
 // See also [Libnbd.GetRequestStructuredReplies],
-// [Libnbd.GetStructuredRepliesNegotiated], [Libnbd.OptStructuredReply].
+// [Libnbd.GetStructuredRepliesNegotiated],
+// [Libnbd.SetRequestExtendedHeaders], [Libnbd.OptStructuredReply],
+// [Libnbd.CanDf].
 func (h *Libnbd) SetRequestStructuredReplies(request bool) error {
 	err := h.get().SetRequestStructuredReplies(request)
 	runtime.KeepAlive(h)
@@ -712,11 +861,14 @@ func (h *Libnbd) SetRequestStructuredReplies(request bool) error {
 // GetRequestStructuredReplies is nbd_get_request_structured_replies: tell
 // whether structured replies are asked for.
 //
-// Gives what [Libnbd.SetRequestStructuredReplies] has set.
+// Gives what [Libnbd.SetRequestStructuredReplies] has set, or true. Whether
+// the connection uses structured replies is told by
+// [Libnbd.GetStructuredRepliesNegotiated].
 //
 // It is in libnbd since version 1.2.
 //
-// See also [Libnbd.SetRequestStructuredReplies].
+// See also [Libnbd.SetRequestStructuredReplies],
+// [Libnbd.GetStructuredRepliesNegotiated].
 func (h *Libnbd) GetRequestStructuredReplies() (bool, error) {
 	r, err := h.get().GetRequestStructuredReplies()
 	runtime.KeepAlive(h)
@@ -730,13 +882,16 @@ func (h *Libnbd) GetRequestStructuredReplies() (bool, error) {
 // tell whether structured replies are in use.
 //
 // True if client and server have agreed on structured replies, or on
-// extended headers, which imply them.
+// extended headers, which include them even if nobody asked for them by
+// name. That lasts: a later [Libnbd.OptStructuredReply] that the server
+// refuses, as it had one before, changes nothing. Only [Libnbd.OptStarttls]
+// makes the negotiation begin anew.
 //
 // The handle must be negotiating, or connected with the server, or shut
 // down. It is in libnbd since version 1.2.
 //
 // See also [Libnbd.SetRequestStructuredReplies],
-// [Libnbd.OptStructuredReply].
+// [Libnbd.OptStructuredReply], [Libnbd.GetExtendedHeadersNegotiated].
 func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
 	r, err := h.get().GetStructuredRepliesNegotiated()
 	runtime.KeepAlive(h)
@@ -749,17 +904,24 @@ func (h *Libnbd) GetStructuredRepliesNegotiated() (bool, error) {
 // SetRequestMetaContext is nbd_set_request_meta_context: select metadata
 // contexts on the way or not.
 //
-// Sets whether connecting, [Libnbd.OptGo] and [Libnbd.OptInfo] first select
-// the metadata contexts of [Libnbd.AddMetaContext], which is on at first.
-// Turned off, [Libnbd.OptSetMetaContext] does that by hand; what it has
-// selected stays for [Libnbd.OptGo]. Without any context
-// [Libnbd.BlockStatus64] fails.
+// Sets whether an export is chosen together with its metadata contexts:
+// whether connecting, or in option mode [Libnbd.OptGo] and [Libnbd.OptInfo],
+// first send NBD_OPT_SET_META_CONTEXT with the names of
+// [Libnbd.AddMetaContext]. New handles do. It matters only if there are such
+// names, and structured replies or extended headers.
+//
+// Turned off, [Libnbd.OptSetMetaContext] can do it at a time of the caller's
+// choice. That saves an exchange where [Libnbd.OptGo] follows
+// [Libnbd.OptInfo] for the same export, since what was selected stays; and
+// where [Libnbd.OptListMetaContext] has told enough. If nobody selects
+// contexts [Libnbd.CanMetaContext] fails with EINVAL for the names that were
+// added, and [Libnbd.BlockStatus64] with ENOTSUP.
 //
 // The handle must be newly created, or negotiating. It is in libnbd since
 // version 1.16.
 //
 // See also [Libnbd.GetRequestMetaContext], [Libnbd.AddMetaContext],
-// [Libnbd.OptSetMetaContext].
+// [Libnbd.OptSetMetaContext], [Libnbd.OptInfo], [Libnbd.CanMetaContext].
 func (h *Libnbd) SetRequestMetaContext(request bool) error {
 	err := h.get().SetRequestMetaContext(request)
 	runtime.KeepAlive(h)
@@ -772,11 +934,12 @@ func (h *Libnbd) SetRequestMetaContext(request bool) error {
 // GetRequestMetaContext is nbd_get_request_meta_context: tell whether
 // metadata contexts are selected on the way.
 //
-// Gives what [Libnbd.SetRequestMetaContext] has set.
+// Gives what [Libnbd.SetRequestMetaContext] has set, or true. Whether the
+// server agreed to a context is told by [Libnbd.CanMetaContext].
 //
 // It is in libnbd since version 1.16.
 //
-// See also [Libnbd.SetRequestMetaContext].
+// See also [Libnbd.SetRequestMetaContext], [Libnbd.CanMetaContext].
 func (h *Libnbd) GetRequestMetaContext() (bool, error) {
 	r, err := h.get().GetRequestMetaContext()
 	runtime.KeepAlive(h)
@@ -789,20 +952,26 @@ func (h *Libnbd) GetRequestMetaContext() (bool, error) {
 // SetHandshakeFlags is nbd_set_handshake_flags: limit the flags of the
 // handshake.
 //
-// Sets the flags that the client may answer the server's greeting with, for
-// tests of servers. All are set at first:
+// Sets which flags the client may answer the server's greeting with. A flag
+// is used if the server has it too. New handles permit all; fewer are for
+// tests of servers, which meet an older client then. flags may have:
 //
-//   - HANDSHAKE_FLAG_FIXED_NEWSTYLE: without it there are no options but
-//     choosing an export, and so no TLS, structured replies or metadata
-//     contexts
-//   - HANDSHAKE_FLAG_NO_ZEROES: without it the server pads one of its
-//     answers
+//   - HANDSHAKE_FLAG_FIXED_NEWSTYLE: the server answers options that it does
+//     not know instead of hanging up. Without it nothing can be asked for
+//     but an export: no TLS, no structured replies, no metadata contexts.
+//     TLS_REQUIRE makes connecting fail then.
+//   - HANDSHAKE_FLAG_NO_ZEROES: the server's answer to NBD_OPT_EXPORT_NAME,
+//     which is sent to servers without NBD_OPT_GO, has no padding. Without
+//     it that is 124 bytes of zeroes.
 //
-// HANDSHAKE_FLAG_MASK is all of them.
+// HANDSHAKE_FLAG_MASK is all of them; other bits are refused with EINVAL.
+// Later versions may have more flags: to turn off one, take it away from
+// what [Libnbd.GetHandshakeFlags] gives.
 //
 // The handle must be newly created. It is in libnbd since version 1.2.
 //
-// See also [Libnbd.GetHandshakeFlags], [Libnbd.GetProtocol].
+// See also [Libnbd.GetHandshakeFlags], [Libnbd.GetProtocol],
+// [Libnbd.SetTls].
 func (h *Libnbd) SetHandshakeFlags(flags HandshakeFlag) error {
 	err := h.get().SetHandshakeFlags(uint32(flags))
 	runtime.KeepAlive(h)
@@ -815,11 +984,13 @@ func (h *Libnbd) SetHandshakeFlags(flags HandshakeFlag) error {
 // GetHandshakeFlags is nbd_get_handshake_flags: tell the flags of the
 // handshake.
 //
-// Gives what [Libnbd.SetHandshakeFlags] has set.
+// Gives the flags that [Libnbd.SetHandshakeFlags] permits the client to use,
+// or HANDSHAKE_FLAG_MASK. Later versions may have flags that a program does
+// not know.
 //
 // It is in libnbd since version 1.2.
 //
-// See also [Libnbd.SetHandshakeFlags].
+// See also [Libnbd.SetHandshakeFlags], [Libnbd.GetProtocol].
 func (h *Libnbd) GetHandshakeFlags() (HandshakeFlag, error) {
 	r, err := h.get().GetHandshakeFlags()
 	runtime.KeepAlive(h)
@@ -832,13 +1003,20 @@ func (h *Libnbd) GetHandshakeFlags() (HandshakeFlag, error) {
 // SetPreadInitialize is nbd_set_pread_initialize: clear buffers of failed
 // reads or not.
 //
-// Sets whether the buffer of a read that fails is cleared, which is on at
-// first. It protects programs that overlook errors from using, or giving
-// away, what was in the buffer before (CVE\-2022\-0485).
+// Sets whether the buffer of a read that fails is filled with zeroes,
+// whether the read was refused at once or failed later. New handles do so,
+// for [Libnbd.Pread], [Libnbd.PreadStructured] and their asynchronous forms.
+// A program that overlooks the error then cannot use, or give away, what was
+// in its memory before: CVE-2022-0485 was that.
+//
+// Turned off, a failed read leaves in the buffer what was there, or a part
+// of the data. Only the buffers of reads that fail are cleared, so that
+// reads that succeed lose no time by it.
 //
 // It is in libnbd since version 1.12.
 //
-// See also [Libnbd.GetPreadInitialize], [Libnbd.Pread].
+// See also [Libnbd.GetPreadInitialize], [Libnbd.Pread],
+// [Libnbd.PreadStructured], [Libnbd.AioPread].
 func (h *Libnbd) SetPreadInitialize(request bool) error {
 	err := h.get().SetPreadInitialize(request)
 	runtime.KeepAlive(h)
@@ -851,11 +1029,11 @@ func (h *Libnbd) SetPreadInitialize(request bool) error {
 // GetPreadInitialize is nbd_get_pread_initialize: tell whether buffers of
 // failed reads are cleared.
 //
-// Gives what [Libnbd.SetPreadInitialize] has set.
+// Gives what [Libnbd.SetPreadInitialize] has set, or true.
 //
 // It is in libnbd since version 1.12.
 //
-// See also [Libnbd.SetPreadInitialize].
+// See also [Libnbd.SetPreadInitialize], [Libnbd.Pread].
 func (h *Libnbd) GetPreadInitialize() (bool, error) {
 	r, err := h.get().GetPreadInitialize()
 	runtime.KeepAlive(h)
@@ -868,27 +1046,42 @@ func (h *Libnbd) GetPreadInitialize() (bool, error) {
 // SetStrictMode is nbd_set_strict_mode: choose what is refused before it is
 // sent.
 //
-// Sets which checks commands must pass before they are sent. All are on at
-// first; turning some off is for tests of servers.
+// Sets which checks a command must pass before anything is sent. New handles
+// make all of them. Leaving some out is for tests of servers: the server
+// then gets what it may not expect, and has to refuse it. flags may have:
 //
-//   - STRICT_COMMANDS: the server offers the command and its flags
-//   - STRICT_FLAGS: the command knows the flags. Flags beyond 16 bits are
-//     always refused.
-//   - STRICT_BOUNDS: the range lies within the export
-//   - STRICT_ZERO_SIZE: the length is not 0
+//   - STRICT_COMMANDS: the server offers the command and its flags.
+//     Otherwise the call fails with EINVAL, or EPERM for a write to a
+//     read-only export.
+//   - STRICT_FLAGS: the flags are known, and belong to the command.
+//     Otherwise the call fails with EINVAL. Without this mode a flag may
+//     change the server's reply so that the connection ends or stalls. Flags
+//     beyond the protocol's 16 bits are always refused.
+//   - STRICT_BOUNDS: the range lies within the export. Otherwise the call
+//     fails with EINVAL, or ENOSPC where it would change the export.
+//   - STRICT_ZERO_SIZE: the length is not 0. The protocol does not say what
+//     such a command means; otherwise the call fails with EINVAL.
 //   - STRICT_ALIGN: offset and length are multiples of the server's minimum
-//     block size, but for the end of an export that is not one itself
+//     block size (SIZE_MINIMUM of [Libnbd.GetBlockSize]), if it told one;
+//     the length need not be if the range ends where the export does.
+//     Otherwise the call fails with EINVAL.
 //   - STRICT_PAYLOAD: a write is not longer than SIZE_PAYLOAD of
-//     [Libnbd.GetBlockSize]. 64 MiB are always the most.
-//   - STRICT_AUTO_FLAG: CMD_FLAG_PAYLOAD_LEN is set and cleared as the
-//     protocol wants it, whatever the caller says
+//     [Libnbd.GetBlockSize]. Otherwise the call fails with ERANGE. Without
+//     this mode 64 MiB are the limit, but some servers hang up at more than
+//     32 MiB.
+//   - STRICT_AUTO_FLAG: CMD_FLAG_PAYLOAD_LEN is sent where extended headers
+//     want it and left out otherwise, whatever the caller gives. Without
+//     this mode it is sent as given, and it is for the caller to get it
+//     right.
 //
-// STRICT_MASK is all of them. To change one, change the result of
-// [Libnbd.GetStrictMode]: later versions may have more.
+// STRICT_MASK is all of them; other bits are refused with EINVAL. Later
+// versions may have more modes: to turn off one, take it away from what
+// [Libnbd.GetStrictMode] gives.
 //
 // It is in libnbd since version 1.6.
 //
-// See also [Libnbd.GetStrictMode], [Libnbd.GetBlockSize].
+// See also [Libnbd.GetStrictMode], [Libnbd.GetBlockSize], [Libnbd.Pwrite],
+// [Libnbd.BlockStatusFilter].
 func (h *Libnbd) SetStrictMode(flags Strict) error {
 	err := h.get().SetStrictMode(uint32(flags))
 	runtime.KeepAlive(h)
@@ -901,11 +1094,12 @@ func (h *Libnbd) SetStrictMode(flags Strict) error {
 // GetStrictMode is nbd_get_strict_mode: tell what is refused before it is
 // sent.
 //
-// Gives what [Libnbd.SetStrictMode] has set.
+// Gives the modes that [Libnbd.SetStrictMode] has set, or STRICT_MASK. Later
+// versions may have modes that a program does not know.
 //
 // It is in libnbd since version 1.6.
 //
-// See also [Libnbd.SetStrictMode].
+// See also [Libnbd.SetStrictMode], [Libnbd.GetBlockSize].
 func (h *Libnbd) GetStrictMode() (Strict, error) {
 	r, err := h.get().GetStrictMode()
 	runtime.KeepAlive(h)
@@ -917,16 +1111,31 @@ func (h *Libnbd) GetStrictMode() (Strict, error) {
 
 // SetOptMode is nbd_set_opt_mode: stop the handshake for options.
 //
-// Sets whether connecting stops before an export is chosen, which is off at
-// first. Then [Libnbd.AioIsNegotiating] is true, options can be sent one at
-// a time ([Libnbd.OptList], [Libnbd.OptInfo] and others), and [Libnbd.OptGo]
-// chooses the export or [Libnbd.OptAbort] ends it all. Servers with the
-// oldstyle handshake cannot negotiate: the handle is ready at once.
+// Sets whether connecting stops before an export is chosen, in state
+// negotiating ([Libnbd.AioIsNegotiating]). New handles do not stop. In
+// option mode the caller sends options one at a time: [Libnbd.OptList] and
+// [Libnbd.OptInfo] to look round, [Libnbd.OptSetMetaContext] and others.
+//
+// [Libnbd.OptGo] ends the negotiation and makes the handle ready for
+// commands. If it fails the handle mostly goes on negotiating, and another
+// export can be tried. To end the connection instead call [Libnbd.OptAbort]
+// or [Libnbd.Shutdown].
+//
+// By the time that connecting stops, TLS, extended headers and structured
+// replies have been asked for as usual. To do that by hand too, leave
+// [Libnbd.SetTls] at TLS_DISABLE, and turn off
+// [Libnbd.SetRequestExtendedHeaders] or
+// [Libnbd.SetRequestStructuredReplies], before connecting.
+//
+// Servers with the oldstyle handshake have no options: the handle is ready
+// at once, as without option mode. With servers whose handshake is newstyle
+// but not fixed ([Libnbd.GetProtocol]) only [Libnbd.OptGo] and
+// [Libnbd.OptAbort] can be sent; other options fail with ENOTSUP.
 //
 // The handle must be newly created. It is in libnbd since version 1.4.
 //
 // See also [Libnbd.GetOptMode], [Libnbd.AioIsNegotiating], [Libnbd.OptGo],
-// [Libnbd.OptAbort].
+// [Libnbd.OptAbort], [Libnbd.OptList].
 func (h *Libnbd) SetOptMode(enable bool) error {
 	err := h.get().SetOptMode(enable)
 	runtime.KeepAlive(h)
@@ -939,11 +1148,13 @@ func (h *Libnbd) SetOptMode(enable bool) error {
 // GetOptMode is nbd_get_opt_mode: tell whether the handshake stops for
 // options.
 //
-// Gives what [Libnbd.SetOptMode] has set.
+// Gives what [Libnbd.SetOptMode] has set, or false. It stays true when the
+// negotiation is over; [Libnbd.AioIsNegotiating] tells whether it is going
+// on.
 //
 // It is in libnbd since version 1.4.
 //
-// See also [Libnbd.SetOptMode].
+// See also [Libnbd.SetOptMode], [Libnbd.AioIsNegotiating].
 func (h *Libnbd) GetOptMode() (bool, error) {
 	r, err := h.get().GetOptMode()
 	runtime.KeepAlive(h)
@@ -2365,7 +2576,7 @@ func (h *Libnbd) Pread(buf []byte, offset uint64, optargs *PreadOptargs) error {
 //     the server's error
 //
 // Chunks may come in any order. The callback makes the call fail by storing
-// an error number in error and returning \-1; without a number the error is
+// an error number in error and returning -1; without a number the error is
 // EPROTO. It goes on being called. flags may be CMD_FLAG_DF, which asks for
 // a single chunk where [Libnbd.CanDf] says that the server can.
 //
@@ -2477,7 +2688,7 @@ func (h *Libnbd) Flush(optargs *FlushOptargs) error {
 //
 // Tells the server with NBD_CMD_TRIM that count bytes at offset are not
 // needed any more. It may free their storage; what is read there afterwards
-// is not defined. It needs [Libnbd.CanTrim]. More than 4 GiB \- 1 needs
+// is not defined. It needs [Libnbd.CanTrim]. More than 4 GiB - 1 needs
 // extended headers. flags may be CMD_FLAG_FUA.
 //
 // The handle must be connected with the server.
@@ -2527,7 +2738,7 @@ func (h *Libnbd) Cache(count uint64, offset uint64, optargs *CacheOptargs) error
 // Zero is nbd_zero: write zeroes.
 //
 // Makes count bytes at offset zero with NBD_CMD_WRITE_ZEROES, without
-// sending them. It needs [Libnbd.CanZero]. More than 4 GiB \- 1 needs
+// sending them. It needs [Libnbd.CanZero]. More than 4 GiB - 1 needs
 // extended headers. flags may have:
 //
 //   - CMD_FLAG_FUA: be durable on return ([Libnbd.CanFua])
@@ -2658,9 +2869,9 @@ func (h *Libnbd) BlockStatusFilter(count uint64, offset uint64, contexts []strin
 // Poll is nbd_poll: wait for the server, and act.
 //
 // Waits until the handle's socket is ready, or another thread has moved the
-// handle along, or timeout milliseconds are over; \-1 waits for ever. Then
-// it does what [Libnbd.AioNotifyRead] or [Libnbd.AioNotifyWrite] would do.
-// It returns 1 if anything happened and 0 if the time is over.
+// handle along, or timeout milliseconds are over; -1 waits for ever. Then it
+// does what [Libnbd.AioNotifyRead] or [Libnbd.AioNotifyWrite] would do. It
+// returns 1 if anything happened and 0 if the time is over.
 //
 // Other threads can use the handle meanwhile. Without anything in flight, a
 // wait without a timeout may never end. It fails with EINVAL if the handle

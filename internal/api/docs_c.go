@@ -13,7 +13,7 @@ Reads like nbd_pread(3), and calls back for each chunk of the server's reply as 
 - {LIBNBD_READ_HOLE}: the server said that these bytes are zero
 - {LIBNBD_READ_ERROR}: reading failed at {offset}; there is no data, and {error} has the server's error
 
-Chunks may come in any order. The callback makes the call fail by storing an error number in {error} and returning \-1; without a number the error is {EPROTO}. It goes on being called. {flags} may be {LIBNBD_CMD_FLAG_DF}, which asks for a single chunk where nbd_can_df(3) says that the server can.`, []string{"aio_pread_structured", "pread", "can_df"}, ""},
+Chunks may come in any order. The callback makes the call fail by storing an error number in {error} and returning -1; without a number the error is {EPROTO}. It goes on being called. {flags} may be {LIBNBD_CMD_FLAG_DF}, which asks for a single chunk where nbd_can_df(3) says that the server can.`, []string{"aio_pread_structured", "pread", "can_df"}, ""},
 	"pwrite": {"write to the export", `
 Writes the {count} bytes of {buf} at {offset} with NBD_CMD_WRITE, and returns when the server has confirmed it. It is refused with {EPERM} if the export is read-only (nbd_is_read_only(3)), with {ENOSPC} beyond its end, and with {ERANGE} if it is longer than {LIBNBD_SIZE_PAYLOAD} of nbd_get_block_size(3).
 
@@ -25,11 +25,11 @@ With {LIBNBD_SHUTDOWN_ABANDON_PENDING} in {flags}, commands of which nothing was
 	"flush": {"make writes durable", `
 Sends NBD_CMD_FLUSH: when the call returns, all writes that were completed before are on permanent storage. It needs nbd_can_flush(3). {flags} must be 0.`, []string{"aio_flush", "can_flush", "can_fua"}, ""},
 	"trim": {"discard a part of the export", `
-Tells the server with NBD_CMD_TRIM that {count} bytes at {offset} are not needed any more. It may free their storage; what is read there afterwards is not defined. It needs nbd_can_trim(3). More than 4 GiB \- 1 needs extended headers. {flags} may be {LIBNBD_CMD_FLAG_FUA}.`, []string{"aio_trim", "zero", "can_trim"}, ""},
+Tells the server with NBD_CMD_TRIM that {count} bytes at {offset} are not needed any more. It may free their storage; what is read there afterwards is not defined. It needs nbd_can_trim(3). More than 4 GiB - 1 needs extended headers. {flags} may be {LIBNBD_CMD_FLAG_FUA}.`, []string{"aio_trim", "zero", "can_trim"}, ""},
 	"cache": {"prefetch a part of the export", `
 Asks the server with NBD_CMD_CACHE to have {count} bytes at {offset} ready for reads to come. It needs nbd_can_cache(3), and the server may do nothing. {flags} must be 0.`, []string{"aio_cache", "can_cache", "pread"}, ""},
 	"zero": {"write zeroes", `
-Makes {count} bytes at {offset} zero with NBD_CMD_WRITE_ZEROES, without sending them. It needs nbd_can_zero(3). More than 4 GiB \- 1 needs extended headers. {flags} may have:
+Makes {count} bytes at {offset} zero with NBD_CMD_WRITE_ZEROES, without sending them. It needs nbd_can_zero(3). More than 4 GiB - 1 needs extended headers. {flags} may have:
 
 - {LIBNBD_CMD_FLAG_FUA}: be durable on return (nbd_can_fua(3))
 - {LIBNBD_CMD_FLAG_NO_HOLE}: keep the storage allocated
@@ -45,7 +45,7 @@ The server may tell of less than was asked for, and the last extent may go beyon
 	"block_status_filter": {"tell what the parts of the export are, by some contexts", `
 Like nbd_block_status_64(3), for the metadata contexts in {contexts} only. Each must have been negotiated, else the error is {EINVAL}. It needs extended headers and nbd_can_block_status_payload(3).`, []string{"block_status_64", "aio_block_status_filter", "can_block_status_payload"}, ""},
 	"poll": {"wait for the server, and act", `
-Waits until the handle's socket is ready, or another thread has moved the handle along, or {timeout} milliseconds are over; \-1 waits for ever. Then it does what nbd_aio_notify_read(3) or nbd_aio_notify_write(3) would do. It returns 1 if anything happened and 0 if the time is over.
+Waits until the handle's socket is ready, or another thread has moved the handle along, or {timeout} milliseconds are over; -1 waits for ever. Then it does what nbd_aio_notify_read(3) or nbd_aio_notify_write(3) would do. It returns 1 if anything happened and 0 if the time is over.
 
 Other threads can use the handle meanwhile. Without anything in flight, a wait without a timeout may never end. It fails with {EINVAL} if the handle waits for nothing.`, []string{"poll2", "aio_get_direction", "aio_in_flight"}, ""},
 	"poll2": {"wait for the server or another descriptor, and act", `

@@ -63,7 +63,7 @@ body for one handle.
 	  if (nbd_poll (nbd, -1) == -1)
 	    fail ();`},
 	{"Errors", `
-A call that fails returns \-1 or {NULL}. nbd_get_error(3) then gives a message, which
+A call that fails returns -1 or {NULL}. nbd_get_error(3) then gives a message, which
 names the call, and nbd_get_errno(3) an error number or 0. Both are per thread, and
 valid until the thread's next call of the library. Common numbers are {EINVAL} for bad
 parameters and for calls that the handle's state does not permit, {ENOTCONN} where the
@@ -115,7 +115,7 @@ and so on stand for that.
 Callbacks run inside of a call of the library, in the thread that made it, with the
 handle locked: they must not call the library with the same handle, but for asking for
 its state. Those with a parameter {error} find in it what error there was so far; to
-make the command fail they store an error number in it and return \-1.`},
+make the command fail they store an error number in it and return -1.`},
 	{"Statistics", `
 nbd_stats_bytes_sent(3) and its siblings count bytes and messages of the protocol,
 before encryption.`},
