@@ -124,9 +124,7 @@ func argument(typ reflect.Type) reflect.Value {
 
 // methodOf gives the Go method of a call.
 func methodOf(h *Libnbd, c *api.Call) (name string, method reflect.Value) {
-	for w := range strings.SplitSeq(c.Name, "_") {
-		name += strings.ToUpper(w[:1]) + w[1:]
-	}
+	name = api.GoName(c.Name)
 	return name, reflect.ValueOf(h).MethodByName(name)
 }
 

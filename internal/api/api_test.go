@@ -42,43 +42,6 @@ func readList(t *testing.T) *list {
 	return l
 }
 
-// cParams gives a parameter as the C function has it, and whether it is a
-// pointer.
-func cParams(a Arg) (params []string, pointer bool) {
-	switch a.Kind {
-	case KindBool:
-		return []string{"bool " + a.Name}, false
-	case KindInt, KindFD, KindEnum:
-		return []string{"int " + a.Name}, false
-	case KindUint32, KindFlags:
-		return []string{"uint32_t " + a.Name}, false
-	case KindUint64:
-		return []string{"uint64_t " + a.Name}, false
-	case KindSize:
-		return []string{"size_t " + a.Name}, false
-	case KindUintptr:
-		return []string{"uintptr_t " + a.Name}, false
-	case KindString, KindPath:
-		return []string{"const char *" + a.Name}, true
-	case KindStringList:
-		return []string{"char **" + a.Name}, true
-	case KindBufOut, KindAioBufOut:
-		return []string{"void *" + a.Name, "size_t count"}, true
-	case KindBufIn, KindAioBufIn:
-		return []string{"const void *" + a.Name, "size_t count"}, true
-	case KindSockaddr:
-		return []string{"const struct sockaddr *" + a.Name, "socklen_t addrlen"}, true
-	}
-	return []string{"nbd_" + a.Of + "_callback " + a.Of + "_callback"}, false
-}
-
-var results = map[ResultKind]string{
-	ResultVoid: "void", ResultHandle: "struct nbd_handle *", ResultErr: "int", ResultBool: "int", ResultInt: "int",
-	ResultInt64: "int64_t", ResultCookie: "int64_t", ResultSize: "ssize_t", ResultUint: "unsigned", ResultUint64: "uint64_t",
-	ResultUintptr: "uintptr_t", ResultFD: "int", ResultErrno: "int", ResultString: "char *", ResultStatic: "const char *",
-	ResultEnum: "int", ResultFlags: "uint32_t",
-}
-
 // TestFunctions holds the table against the list of C libnbd's functions, both
 // ways: names in order, parameters, results, states, versions.
 func TestFunctions(t *testing.T) {
@@ -98,22 +61,18 @@ func TestFunctions(t *testing.T) {
 		if "nbd_"+c.Name != f.Name {
 			t.Fatalf("function %d is nbd_%s, want %s", i, c.Name, f.Name)
 		}
-		var params, pointers []string
-		if !c.NoHandle {
-			params = append(params, "struct nbd_handle *h")
-			if f.Since != "" {
-				pointers = append(pointers, "h")
-			}
+		typ, _ := c.Result.C()
+		if params := c.CParams(); !slices.Equal(params, f.Params) || typ != f.Returns {
+			t.Errorf("%s: %s (%q), want %s (%q)", f.Name, typ, params, f.Returns, f.Params)
 		}
-		for _, a := range append(slices.Clone(c.Args), c.Optional...) {
-			p, pointer := cParams(a)
-			params = append(params, p...)
-			if pointer && !a.Null {
+		var pointers []string
+		if !c.NoHandle && f.Since != "" {
+			pointers = append(pointers, "h")
+		}
+		for _, a := range c.AllArgs() {
+			if a.NonNull() {
 				pointers = append(pointers, a.Name)
 			}
-		}
-		if !slices.Equal(params, f.Params) || results[c.Result.Kind] != f.Returns {
-			t.Errorf("%s: %s (%q), want %s (%q)", f.Name, results[c.Result.Kind], params, f.Returns, f.Params)
 		}
 		if !slices.Equal(pointers, f.NonNull) {
 			t.Errorf("%s: %q must not be null, want %q", f.Name, pointers, f.NonNull)
@@ -212,5 +171,20 @@ func TestDocs(t *testing.T) {
 				t.Errorf("%s: see also %s", c.Name, s)
 			}
 		}
+	}
+}
+
+// TestDerived checks what the lists do not.
+func TestDerived(t *testing.T) {
+	if got := GoName("aio_block_status_64"); got != "AioBlockStatus64" {
+		t.Errorf("the Go name is %q", got)
+	}
+	if got := (Created | Negotiating | Dead).Words(); !slices.Equal(got, []string{"newly created", "negotiating", "dead"}) {
+		t.Errorf("the states are %q", got)
+	}
+	c := Calls[slices.IndexFunc(Calls, func(c Call) bool { return c.Name == "aio_pread" })]
+	want := "int64_t nbd_aio_pread (struct nbd_handle *h, void *buf, size_t count, uint64_t offset, nbd_completion_callback completion_callback, uint32_t flags)"
+	if got := c.Prototype(); got != want {
+		t.Errorf("the prototype is %q", got)
 	}
 }

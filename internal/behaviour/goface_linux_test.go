@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gonbd/gonbd/internal/api"
 	"github.com/gonbd/gonbd/internal/handle"
 	"github.com/gonbd/gonbd/libnbd"
 	"golang.org/x/sys/unix"
@@ -142,9 +143,9 @@ func descriptor(verb string, args *arguments) (int, error) {
 
 // call makes a call of the API.
 func (f *goFace) call(name string, h any, verb string, args *arguments) string {
-	method := reflect.ValueOf(h).MethodByName(goName(verb))
+	method := reflect.ValueOf(h).MethodByName(api.GoName(verb))
 	if !method.IsValid() {
-		args.err = fmt.Errorf("%T has no method %s", h, goName(verb))
+		args.err = fmt.Errorf("%T has no method %s", h, api.GoName(verb))
 		return ""
 	}
 	var buf []byte
@@ -372,15 +373,6 @@ func (a *arguments) address() []byte {
 func (a *arguments) textAddress() string {
 	s := a.str()
 	return strings.TrimPrefix(s, "tcp:")
-}
-
-// goName makes "AioPread" of "aio_pread".
-func goName(name string) string {
-	var b strings.Builder
-	for w := range strings.SplitSeq(name, "_") {
-		b.WriteString(strings.ToUpper(w[:1]) + w[1:])
-	}
-	return b.String()
 }
 
 // errnoName names an errno, or says 0.

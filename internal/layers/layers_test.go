@@ -29,7 +29,7 @@ var may = map[string][]string{
 	"internal/api":                 {},
 	"internal/gen":                 {"internal/gen/cgen", "internal/gen/drivergen", "internal/gen/gogen"},
 	"internal/gen/cgen":            {"internal/api"},
-	"internal/gen/mangen":          {"internal/api", "internal/gen/cgen"},
+	"internal/gen/mangen":          {"internal/api"},
 	"internal/gen/man":             {"internal/gen/mangen"},
 	"internal/gen/gogen":           {"internal/api"},
 	"compat/libguestfs.org/libnbd": {"libnbd"},

@@ -23,7 +23,7 @@ func Exports() string {
 func export(w *writer, c *api.Call) {
 	params := []string{"id C.uint64_t"}
 	var pass []string
-	for _, a := range args(c) {
+	for _, a := range c.AllArgs() {
 		n := goParam(a.Name)
 		p, x := n, n
 		switch a.Kind {
@@ -49,13 +49,13 @@ func export(w *writer, c *api.Call) {
 			p, x = n+" unsafe.Pointer, addrlen C.socklen_t", "C.GoBytes("+n+", C.int(addrlen))"
 		case api.KindCallback:
 			n = a.Of
-			p, x = n+" *C.struct_gonbd_callback", "to"+goName(a.Of)+"("+n+")"
+			p, x = n+" *C.struct_gonbd_callback", "to"+api.GoName(a.Of)+"("+n+")"
 		}
 		params, pass = append(params, p), append(pass, x)
 	}
 	params = append(params, "e *C.struct_gonbd_err")
 	typ, convert := goResult(c.Result)
-	name := goName(c.Name)
+	name := api.GoName(c.Name)
 	w.f("\n//export goNbd%s\nfunc goNbd%s(%s) %s {", name, name, strings.Join(params, ", "), typ)
 	call := fmt.Sprintf("lookup(id).%s(%s)", name, strings.Join(pass, ", "))
 	if c.Result.Kind == api.ResultErr {
@@ -63,7 +63,7 @@ func export(w *writer, c *api.Call) {
 		return
 	}
 	failure := typ + "(fail(e, err))"
-	switch _, failed := resultType(c.Result); failed {
+	switch _, failed := c.Result.C(); failed {
 	case "0":
 		failure = typ + "(fail(e, err) + 1)"
 	case "NULL":

@@ -47,30 +47,11 @@ func Header() string {
 			continue
 		}
 		w.f("#define LIBNBD_HAVE_NBD_%s 1", strings.ToUpper(c.Name))
-		w.f("extern %s;\n", Prototype(c))
+		w.f("extern %s;\n", c.Prototype())
 	}
 	w.f("#ifdef __cplusplus\n}\n#endif\n")
 	w.f("#endif /* LIBNBD_H */")
 	return w.String()
-}
-
-// Prototype gives the declaration of the C function.
-func Prototype(c *api.Call) string {
-	typ, _ := resultType(c.Result)
-	if !strings.HasSuffix(typ, "*") {
-		typ += " "
-	}
-	var params []string
-	if !c.NoHandle {
-		params = append(params, "struct nbd_handle *h")
-	}
-	for _, a := range args(c) {
-		params = append(params, cParams(a)...)
-	}
-	if len(params) == 0 {
-		params = []string{"void"}
-	}
-	return typ + "nbd_" + c.Name + " (" + strings.Join(params, ", ") + ")"
 }
 
 // Map gives the linker's version script.

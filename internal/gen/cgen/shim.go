@@ -22,13 +22,13 @@ func Shim() string {
 }
 
 func shimCall(w *writer, c *api.Call) {
-	typ, failed := resultType(c.Result)
-	w.f("\nGONBD_EXPORT %s", Prototype(c))
+	typ, failed := c.Result.C()
+	w.f("\nGONBD_EXPORT %s", c.Prototype())
 	w.f("{")
 	var callbacks []string
-	for _, a := range args(c) {
+	for _, a := range c.AllArgs() {
 		if a.Kind == api.KindCallback {
-			callbacks = append(callbacks, callbackParam(a))
+			callbacks = append(callbacks, a.CName())
 		}
 	}
 	w.f("  struct gonbd_frame f;")
@@ -53,14 +53,14 @@ func shimCall(w *writer, c *api.Call) {
 		w.f("  }")
 	}
 	bail("h == NULL", "h")
-	for _, a := range args(c) {
-		if pointer(a) {
+	for _, a := range c.AllArgs() {
+		if a.NonNull() {
 			bail(a.Name+" == NULL", a.Name)
 		}
 	}
 	for _, a := range c.Args {
 		if a.Kind == api.KindCallback && !a.Null {
-			bail(callbackParam(a)+".callback == NULL", a.Of)
+			bail(a.CName()+".callback == NULL", a.Of)
 		}
 	}
 	w.f("  t = gonbd_enter (&f, h, \"nbd_%s\");", c.Name)
@@ -87,14 +87,14 @@ func shimCall(w *writer, c *api.Call) {
 		w.f("  }")
 	}
 	pass := []string{"h->id"}
-	for _, a := range args(c) {
+	for _, a := range c.AllArgs() {
 		switch a.Kind {
 		case api.KindCallback:
-			pass = append(pass, callbackParam(a)+"_copy")
+			pass = append(pass, a.CName()+"_copy")
 		case api.KindString, api.KindPath:
 			pass = append(pass, "(char *) "+a.Name)
 		case api.KindBufIn, api.KindAioBufIn, api.KindSockaddr:
-			p := cParams(a)
+			p := a.C()
 			pass = append(pass, "(void *) "+a.Name, p[1][strings.LastIndexByte(p[1], ' ')+1:])
 		case api.KindBufOut, api.KindAioBufOut:
 			pass = append(pass, a.Name, "count")
@@ -112,7 +112,7 @@ func shimCall(w *writer, c *api.Call) {
 // what cgo makes of Go's.
 func tableParams(c *api.Call) []string {
 	params := []string{"uint64_t id"}
-	for _, a := range args(c) {
+	for _, a := range c.AllArgs() {
 		switch a.Kind {
 		case api.KindString, api.KindPath:
 			params = append(params, "char *"+a.Name)
@@ -123,7 +123,7 @@ func tableParams(c *api.Call) []string {
 		case api.KindCallback:
 			params = append(params, "struct gonbd_callback *"+a.Of)
 		default:
-			params = append(params, cParams(a)...)
+			params = append(params, a.C()...)
 		}
 	}
 	return append(params, "struct gonbd_err *err")
@@ -131,7 +131,7 @@ func tableParams(c *api.Call) []string {
 
 // tableResult gives the result of a member of the table.
 func tableResult(c *api.Call) string {
-	typ, _ := resultType(c.Result)
+	typ, _ := c.Result.C()
 	if c.Result.Kind == api.ResultStatic {
 		typ = "char *" // cgo knows no const
 	}
@@ -193,7 +193,7 @@ func TableC() string {
 	w.f("const struct gonbd_table gonbd_table __attribute__ ((visibility (\"default\"))) = {")
 	w.f("  .version = GONBD_ABI,\n  .init = gonbd_init,\n  .thread = goNbdThread,\n  .create = goNbdCreate,\n  .close = goNbdClose,")
 	for _, c := range calls() {
-		w.f("  .%s = goNbd%s,", c.Name, goName(c.Name))
+		w.f("  .%s = goNbd%s,", c.Name, api.GoName(c.Name))
 	}
 	w.f("};")
 	return w.String()

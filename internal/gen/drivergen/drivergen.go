@@ -57,7 +57,7 @@ func call(w *writer, c *api.Call) {
 		w.f("  %s%s = %s;", typ, name, from)
 		pass = append(pass, name)
 	}
-	for _, a := range append(append([]api.Arg(nil), c.Args...), c.Optional...) {
+	for _, a := range c.AllArgs() {
 		switch a.Kind {
 		case api.KindBool:
 			declare("bool", a.Name, "arg_bool ()")

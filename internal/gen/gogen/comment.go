@@ -18,7 +18,7 @@ var (
 func Doc(c *api.Call) string { return describe(c, c.Doc()) }
 
 func describe(c *api.Call, d api.Doc) string {
-	text := goName(c.Name) + " is nbd_" + c.Name
+	text := api.GoName(c.Name) + " is nbd_" + c.Name
 	if d.Short != "" {
 		text += ": " + d.Short
 	}
@@ -36,7 +36,7 @@ func conditions(c *api.Call) string {
 	var list []string
 	switch {
 	case c.States != 0:
-		list = append(list, "The handle must be "+stateWords(c.States)+".")
+		list = append(list, "The handle must be "+strings.Join(c.States.Words(), ", or ")+".")
 	case atomic(c):
 		list = append(list, "It may be called from a callback.")
 	}
@@ -47,17 +47,6 @@ func conditions(c *api.Call) string {
 		list = append(list, "It is in libnbd since version "+c.Since+".")
 	}
 	return strings.Join(list, " ")
-}
-
-// stateWords names states as the message of a refused call does.
-func stateWords(s api.States) string {
-	var words []string
-	for i, w := range []string{"newly created", "connecting", "negotiating", "connected with the server", "shut down", "dead"} {
-		if s&(1<<i) != 0 {
-			words = append(words, w)
-		}
-	}
-	return strings.Join(words, ", or ")
 }
 
 func seeAlso(names []string) string {
@@ -112,7 +101,7 @@ func plain(text string) string {
 		case n == "create":
 			return "[Create]"
 		case n == "close" || known(n):
-			return "[Libnbd." + goName(n) + "]"
+			return "[Libnbd." + api.GoName(n) + "]"
 		}
 		return s
 	})

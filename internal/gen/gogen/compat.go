@@ -15,14 +15,14 @@ func Compat() []byte {
 		alias(n)
 	}
 	for _, cb := range api.Callbacks {
-		alias(goName(cb.Name) + "Callback")
+		alias(api.GoName(cb.Name) + "Callback")
 	}
 	for _, g := range api.Groups {
 		alias(g.Go)
 	}
 	for _, c := range calls() {
 		if len(c.Optional) > 0 {
-			alias(goName(c.Name) + "Optargs")
+			alias(api.GoName(c.Name) + "Optargs")
 		}
 	}
 	w.f(")\n")

@@ -26,20 +26,6 @@ func calls() []*api.Call {
 	return list
 }
 
-// args gives all parameters that follow the handle.
-func args(c *api.Call) []api.Arg {
-	return append(append([]api.Arg(nil), c.Args...), c.Optional...)
-}
-
-// goName makes "AioPread" of "aio_pread".
-func goName(name string) string {
-	var b strings.Builder
-	for w := range strings.SplitSeq(name, "_") {
-		b.WriteString(strings.ToUpper(w[:1]) + w[1:])
-	}
-	return b.String()
-}
-
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 // argName is the Go name of a parameter.

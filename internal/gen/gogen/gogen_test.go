@@ -112,10 +112,3 @@ func TestDescribe(t *testing.T) {
 		})
 	}
 }
-
-// TestStateWords names several states.
-func TestStateWords(t *testing.T) {
-	if got, want := stateWords(api.Created|api.Negotiating|api.Dead), "newly created, or negotiating, or dead"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}

@@ -16,14 +16,14 @@ func Handle() []byte {
 	first := " callID = iota"
 	for _, c := range calls() {
 		if !atomic(c) {
-			w.f("call%s%s", goName(c.Name), first)
+			w.f("call%s%s", api.GoName(c.Name), first)
 			first = ""
 		}
 	}
 	w.f(")\n\nvar calls = [...]callInfo{")
 	for _, c := range calls() {
 		if !atomic(c) {
-			w.f("call%s: {name: \"nbd_%s\", states: %s},", goName(c.Name), c.Name, stateSet(c.States))
+			w.f("call%s: {name: \"nbd_%s\", states: %s},", api.GoName(c.Name), c.Name, stateSet(c.States))
 		}
 	}
 	w.f("}")
@@ -66,7 +66,7 @@ func handleType(a api.Arg) string {
 	case api.KindStringList:
 		return "[]string"
 	case api.KindCallback:
-		return goName(a.Of)
+		return api.GoName(a.Of)
 	}
 	return "[]byte"
 }
@@ -94,9 +94,9 @@ func handleResult(r api.Result) (typ, verb, zero string) {
 }
 
 func handleCall(w *writer, c *api.Call) {
-	name := goName(c.Name)
+	name := api.GoName(c.Name)
 	var params, pass, frees []string
-	for _, a := range args(c) {
+	for _, a := range c.AllArgs() {
 		params = append(params, argName(a)+" "+handleType(a))
 		pass = append(pass, argName(a))
 		if a.Kind == api.KindCallback {
@@ -168,7 +168,7 @@ func traceEnter(w *writer, c *api.Call) {
 	add := func(format string, value ...string) {
 		formats, values = append(formats, format), append(values, value...)
 	}
-	for _, a := range args(c) {
+	for _, a := range c.AllArgs() {
 		n := argName(a)
 		switch a.Kind {
 		case api.KindString, api.KindPath:
@@ -202,7 +202,7 @@ func traceEnter(w *writer, c *api.Call) {
 func checks(c *api.Call) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	for _, a := range args(c) {
+	for _, a := range c.AllArgs() {
 		n := argName(a)
 		switch a.Kind {
 		case api.KindString, api.KindPath:

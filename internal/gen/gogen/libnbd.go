@@ -37,7 +37,7 @@ func LibnbdTypes() []byte {
 		if len(c.Optional) == 0 {
 			continue
 		}
-		name := goName(c.Name)
+		name := api.GoName(c.Name)
 		w.f("\n// %sOptargs are the optional parameters of [Libnbd.%s]. A parameter counts\n// if the field that says so is set.", name, name)
 		w.f("type %sOptargs struct {", name)
 		for _, a := range c.Optional {
@@ -52,10 +52,10 @@ func LibnbdTypes() []byte {
 // optField gives the name and type of a field of an Optargs structure.
 func optField(a api.Arg) (name, typ string) {
 	if a.Kind == api.KindCallback {
-		name = goName(a.Of) + "Callback"
+		name = api.GoName(a.Of) + "Callback"
 		return name, name
 	}
-	return goName(a.Name), libnbdType(a)
+	return api.GoName(a.Name), libnbdType(a)
 }
 
 // libnbdType gives the Go type of a parameter in package libnbd.
@@ -72,7 +72,7 @@ func libnbdType(a api.Arg) string {
 	case api.KindSockaddr:
 		return "string"
 	case api.KindCallback:
-		return goName(a.Of) + "Callback"
+		return api.GoName(a.Of) + "Callback"
 	}
 	return handleType(a)
 }
@@ -106,13 +106,13 @@ func Signature(c *api.Call) string {
 		params = append(params, argName(a)+" "+libnbdType(a))
 	}
 	if len(c.Optional) > 0 {
-		params = append(params, "optargs *"+goName(c.Name)+"Optargs")
+		params = append(params, "optargs *"+api.GoName(c.Name)+"Optargs")
 	}
 	results := "error"
 	if typ, _, _ := libnbdResult(c.Result); typ != "" {
 		results = "(" + typ + ", error)"
 	}
-	return fmt.Sprintf("func (h *Libnbd) %s(%s) %s", goName(c.Name), strings.Join(params, ", "), results)
+	return fmt.Sprintf("func (h *Libnbd) %s(%s) %s", api.GoName(c.Name), strings.Join(params, ", "), results)
 }
 
 // LibnbdCalls gives libnbd/calls_gen.go.
@@ -128,7 +128,7 @@ func LibnbdCalls() []byte {
 }
 
 func libnbdCall(w *writer, c *api.Call) {
-	name := goName(c.Name)
+	name := api.GoName(c.Name)
 	w.f("\n%s", Doc(c))
 	w.f("%s {", Signature(c))
 	typ, convert, zero := libnbdResult(c.Result)
@@ -160,7 +160,7 @@ func libnbdCall(w *writer, c *api.Call) {
 			w.f("raw, err := sockaddr(%s)\nif err != nil {\n%s\n}", n, failure("err"))
 			n = "raw"
 		case api.KindCallback:
-			n = "to" + goName(a.Of) + "(" + n + ")"
+			n = "to" + api.GoName(a.Of) + "(" + n + ")"
 		}
 		pass = append(pass, n)
 	}
@@ -170,7 +170,7 @@ func libnbdCall(w *writer, c *api.Call) {
 	for _, a := range c.Optional {
 		f, _ := optField(a)
 		if a.Kind == api.KindCallback {
-			pass = append(pass, fmt.Sprintf("to%s(opt.%sSet, opt.%s)", goName(a.Of), f, f))
+			pass = append(pass, fmt.Sprintf("to%s(opt.%sSet, opt.%s)", api.GoName(a.Of), f, f))
 			continue
 		}
 		w.f("if !opt.%sSet {\nopt.%s = 0\n}", f, f)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/gonbd/gonbd/internal/api"
 )
 
 var (
@@ -61,7 +63,7 @@ func Signatures(list string) []byte {
 			w.f("var _ %s = %s(nil)", m[2], m[1])
 		default:
 			// A type of its own, not an alias, of that kind.
-			kinds.f("{reflect.TypeFor[%s](), %q, reflect.%s},", m[1], m[1], goName(m[2]))
+			kinds.f("{reflect.TypeFor[%s](), %q, reflect.%s},", m[1], m[1], api.GoName(m[2]))
 		}
 	}
 	w.f("\n// TestConstants compares types and values.\nfunc TestConstants(t *testing.T) {")

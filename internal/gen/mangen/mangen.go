@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/gonbd/gonbd/internal/api"
-	"github.com/gonbd/gonbd/internal/gen/cgen"
 )
 
 // Pages gives the text of each page by its file name: "nbd_pread.3".
@@ -66,7 +65,7 @@ func page(c *api.Call) string {
 
 // declaration breaks the prototype into lines.
 func declaration(c *api.Call) string {
-	p := cgen.Prototype(c) + ";"
+	p := c.Prototype() + ";"
 	if len(p) <= 70 {
 		return p
 	}
@@ -126,25 +125,17 @@ func pointers(c *api.Call) []string {
 	if !c.NoHandle {
 		list = append(list, "{h}")
 	}
-	for _, a := range c.Args {
-		switch a.Kind {
-		case api.KindString, api.KindPath, api.KindStringList, api.KindSockaddr,
-			api.KindBufIn, api.KindBufOut, api.KindAioBufIn, api.KindAioBufOut:
-			if !a.Null {
-				list = append(list, "{"+a.Name+"}")
-			}
+	for _, a := range c.AllArgs() {
+		if a.NonNull() {
+			list = append(list, "{"+a.Name+"}")
 		}
 	}
 	return list
 }
 
+// states names states in a sentence.
 func states(s api.States) string {
-	var words []string
-	for i, w := range []string{"newly created", "connecting", "negotiating", "connected", "shut down", "dead"} {
-		if s&(1<<i) != 0 {
-			words = append(words, w)
-		}
-	}
+	words := s.Words()
 	if n := len(words); n > 1 {
 		return strings.Join(words[:n-1], ", ") + " or " + words[n-1]
 	}
