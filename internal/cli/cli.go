@@ -88,11 +88,12 @@ func Main(name string, run Run) {
 		cancel(errSignal{(<-signals).(syscall.Signal)})
 		signal.Stop(signals)
 	}()
-	os.Exit(finish(ctx, name, run, os.Args[1:], Stdio{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(Finish(ctx, name, run, os.Args[1:], Stdio{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// finish runs a tool and gives its exit code.
-func finish(ctx context.Context, name string, run Run, args []string, stdio Stdio) int {
+// Finish runs a tool and gives its exit code. What went wrong it writes to
+// stdio.Err: Main does this in a process of its own, a test in its.
+func Finish(ctx context.Context, name string, run Run, args []string, stdio Stdio) int {
 	err := run(ctx, args, stdio)
 	if sig, ok := errors.AsType[errSignal](context.Cause(ctx)); ok && err != nil {
 		fmt.Fprintf(stdio.Err, "%s: %v\n", name, sig)

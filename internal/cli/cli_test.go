@@ -41,7 +41,7 @@ func TestFinish(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out, stderr bytes.Buffer
-			code := finish(test.ctx, "tool", func(_ context.Context, args []string, _ Stdio) error {
+			code := Finish(test.ctx, "tool", func(_ context.Context, args []string, _ Stdio) error {
 				if len(args) != 1 || args[0] != "arg" {
 					t.Errorf("args %q", args)
 				}

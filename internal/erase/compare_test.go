@@ -2,7 +2,6 @@ package erase
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gonbd/gonbd/internal/cli"
 	"github.com/gonbd/gonbd/internal/peers"
+	"github.com/gonbd/gonbd/internal/tooltest"
 )
 
 // cases are what the C tools and ours do, each to a disk of its own.
@@ -218,28 +217,12 @@ func TestCommandLineLikeC(t *testing.T) {
 	}
 }
 
-// runOurs runs a tool in this process.
+var tools = tooltest.Tools{"nbddiscard": Discard, "nbdzero": Zero}
+
+// runOurs runs a tool, which is told yes.
 func runOurs(t *testing.T, args ...string) peers.Outcome {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	run := Discard
-	if args[0] == "nbdzero" {
-		run = Zero
-	}
-	err := run(t.Context(), args[1:], cli.Stdio{In: strings.NewReader("y\n"), Out: &stdout, Err: &stderr})
-	r := peers.Outcome{Stdout: stdout.String()}
-	if err != nil {
-		r.Code = cli.ExitFailure
-		e, ok := errors.AsType[*cli.ExitError](err)
-		if ok {
-			r.Code = e.Code
-		}
-		if !ok || e.Err != nil {
-			fmt.Fprintln(&stderr, args[0]+":", err)
-		}
-	}
-	r.Stderr = stderr.String()
-	return r
+	return tools.Run(t, "y\n", args...)
 }
 
 // diskImage makes a file of 1 MiB with 256 KiB of data in the middle.

@@ -122,11 +122,9 @@ func one(b nbdserver.Backend) *nbdserver.Server {
 	return &nbdserver.Server{Exports: []*nbdserver.Export{{Backend: b}}}
 }
 
-var tools = []string{"nbddiscard", "nbdzero"}
-
 // A server of extended headers is sent one request, whatever the size.
 func TestHuge(t *testing.T) {
-	for _, tool := range tools {
+	for tool := range tools {
 		var requests, sum atomic.Int64
 		d := &disk{size: math.MaxInt64 &^ 511, flags: nbdserver.StateHole | nbdserver.StateZero, erase: func(off, n int64) error {
 			requests.Add(1)
@@ -147,7 +145,7 @@ func TestHuge(t *testing.T) {
 // the range and nothing else.
 func TestPipelined(t *testing.T) {
 	const off, n = 12345, 100 << 30
-	for _, tool := range tools {
+	for tool := range tools {
 		var inFlight, requests, sum atomic.Int64
 		together := make(chan struct{})
 		s := one(&disk{size: 1 << 40, erase: func(o, m int64) error {
@@ -173,7 +171,7 @@ func TestPipelined(t *testing.T) {
 // discarding they lose nothing, and a warning says so.
 func TestUnalignedEnds(t *testing.T) {
 	const size, block, off, n = 64 << 10, 4096, 5000, 20000
-	for _, tool := range tools {
+	for tool := range tools {
 		for _, quiet := range []bool{false, true} {
 			m := nbdserver.NewMemory(size)
 			full := strings.Repeat("x", size)
@@ -233,7 +231,7 @@ func TestCheckReads(t *testing.T) {
 // Of a server's error in the middle the user learns where it was; the rest is
 // not erased, and no flush pretends that all is well.
 func TestErrorInTheMiddle(t *testing.T) {
-	for _, tool := range tools {
+	for tool := range tools {
 		d := &disk{size: 1 << 40, erase: func(off, n int64) error {
 			if off > 100<<30 {
 				return syscall.ENOSPC

@@ -47,6 +47,7 @@ var may = map[string][]string{
 	"internal/cli":                 {},
 	"internal/script":              {"internal/wire"},
 	"internal/peers":               {},
+	"internal/tooltest":            {"internal/cli", "internal/peers", "nbdserver"},
 	"internal/nbdinfo":             {"nbd", "nbduri", "internal/cli"},
 	"internal/source":              {"nbd", "nbduri", "internal/cli"},
 	"internal/nbddump":             {"nbd", "internal/cli", "internal/source"},

@@ -2,8 +2,6 @@ package nbddump
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gonbd/gonbd/internal/cli"
 	"github.com/gonbd/gonbd/internal/peers"
+	"github.com/gonbd/gonbd/internal/tooltest"
 )
 
 // modes are the ways in which each disk is printed.
@@ -163,21 +161,12 @@ func runC(t *testing.T, modes []string, uri string) []peers.Outcome {
 	return peers.Outcomes(t, peers.Forky, os.TempDir(), commands)
 }
 
+var tools = tooltest.Tools{"nbddump": Run}
+
 // runOurs runs the tool in this process.
 func runOurs(t *testing.T, args ...string) peers.Outcome {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	err := Run(t.Context(), args, cli.Stdio{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
-	r := peers.Outcome{Stdout: stdout.String()}
-	if err != nil {
-		r.Code = cli.ExitFailure
-		if e, ok := errors.AsType[*cli.ExitError](err); ok {
-			r.Code = e.Code
-		}
-		fmt.Fprintln(&stderr, "nbddump:", err)
-	}
-	r.Stderr = stderr.String()
-	return r
+	return tools.Run(t, "", append([]string{"nbddump"}, args...)...)
 }
 
 func nbdkit(args ...string) func(*testing.T, peers.Tree) *peers.Server {

@@ -4,18 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gonbd/gonbd/internal/cli"
 	"github.com/gonbd/gonbd/internal/peers"
+	"github.com/gonbd/gonbd/internal/tooltest"
 	"github.com/gonbd/gonbd/nbdserver"
 )
 
@@ -226,21 +225,21 @@ func compare(t *testing.T, uri string, maps []string, known known) {
 		mode := strings.Join(args[:len(args)-1], " ")
 		ours := runOurs(t, args)
 		different := slices.Contains(known.differIn, mode)
-		if ours.code == 0 && slices.Contains(args, "--json") && !json.Valid([]byte(ours.stdout)) {
-			t.Errorf("nbdinfo %s prints what is no JSON:\n%s", mode, ours.stdout)
+		if ours.Code == 0 && slices.Contains(args, "--json") && !json.Valid([]byte(ours.Stdout)) {
+			t.Errorf("nbdinfo %s prints what is no JSON:\n%s", mode, ours.Stdout)
 		}
 		switch {
-		case known.cFails != "" && c.code == cli.ExitFailure && ours.code != cli.ExitFailure:
+		case known.cFails != "" && c.Code == cli.ExitFailure && ours.Code != cli.ExitFailure:
 			seenFailure = true
-		case different && (ours.code != c.code || ours.stdout != c.stdout):
+		case different && (ours.Code != c.Code || ours.Stdout != c.Stdout):
 		case different:
 			t.Errorf("nbdinfo %s does what the C program does, but a difference was expected: %s", mode, known.differ)
-		case ours.code != c.code:
-			t.Errorf("nbdinfo %s: exit code %d, C has %d\n%s\nC: %s", mode, ours.code, c.code, ours.stderr, c.stderr)
-		case ours.code == cli.ExitFailure && ours.stderr == "":
+		case ours.Code != c.Code:
+			t.Errorf("nbdinfo %s: exit code %d, C has %d\n%s\nC: %s", mode, ours.Code, c.Code, ours.Stderr, c.Stderr)
+		case ours.Code == cli.ExitFailure && ours.Stderr == "":
 			t.Errorf("nbdinfo %s failed without a word", mode)
-		case ours.code != cli.ExitFailure && ours.stdout != c.stdout:
-			t.Errorf("nbdinfo %s prints\n%s\nC prints\n%s", mode, ours.stdout, c.stdout)
+		case ours.Code != cli.ExitFailure && ours.Stdout != c.Stdout:
+			t.Errorf("nbdinfo %s prints\n%s\nC prints\n%s", mode, ours.Stdout, c.Stdout)
 		}
 	}
 	if known.cFails != "" && !seenFailure {
@@ -248,71 +247,21 @@ func compare(t *testing.T, uri string, maps []string, known known) {
 	}
 }
 
-// result is how a program ended.
-type result struct {
-	stdout, stderr string
-	code           int
-}
-
 // runOurs runs the tool in this process.
-func runOurs(t *testing.T, args []string) result {
+func runOurs(t *testing.T, args []string) peers.Outcome {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	err := Run(t.Context(), args, cli.Stdio{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
-	r := result{stdout: stdout.String()}
-	if err != nil {
-		r.code = cli.ExitFailure
-		if e, ok := errors.AsType[*cli.ExitError](err); ok {
-			r.code = e.Code
-		} else {
-			fmt.Fprintln(&stderr, "nbdinfo:", err)
-		}
-	}
-	r.stderr = stderr.String()
-	return r
+	return tooltest.Tools{"nbdinfo": Run}.Run(t, "", append([]string{"nbdinfo"}, args...)...)
 }
 
 // runC runs the C program of the newest release with each of the lists of
-// arguments, where it sees the folder scratch. One shell does it for all,
-// because entering the tree takes time. At its end it stops the servers that
-// the C program leaves behind when it fails.
-func runC(t *testing.T, scratch string, commands [][]string) []result {
+// arguments, where it sees the folder scratch.
+func runC(t *testing.T, scratch string, commands [][]string) []peers.Outcome {
 	t.Helper()
-	dir, err := os.MkdirTemp(scratch, "nbdinfo")
-	if err != nil {
-		t.Fatal(err)
+	var lines [][]string
+	for _, args := range commands {
+		lines = append(lines, append([]string{"nbdinfo"}, args...))
 	}
-	defer os.RemoveAll(dir)
-	var script strings.Builder
-	fmt.Fprintf(&script, "cd %s\n", dir)
-	for i, args := range commands {
-		script.WriteString("timeout --foreground 20 nbdinfo")
-		for _, a := range args {
-			script.WriteString(" '" + strings.ReplaceAll(a, "'", `'\''`) + "'")
-		}
-		fmt.Fprintf(&script, " >out.%d 2>err.%d </dev/null; echo $? >code.%d\n", i, i, i)
-	}
-	script.WriteString("trap '' TERM; kill -TERM 0")
-	cmd := peers.Forky.Command(t, scratch, "sh", "-c", script.String())
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	results := make([]result, len(commands))
-	read := func(kind string, i int) string {
-		text, err := os.ReadFile(filepath.Join(dir, kind+"."+strconv.Itoa(i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	for i := range commands {
-		code, err := strconv.Atoi(strings.TrimSpace(read("code", i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		results[i] = result{read("out", i), read("err", i), code}
-	}
-	return results
+	return peers.Outcomes(t, peers.Forky, scratch, lines)
 }
 
 func nbdkit(args ...string) func(*testing.T, peers.Tree) *peers.Server {

@@ -53,20 +53,20 @@ func TestErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		r := runOurs(t, strings.Fields(test.args))
-		if r.code != cli.ExitFailure || r.stdout != "" || !strings.Contains(r.stderr, test.want) {
-			t.Errorf("nbdinfo %s: exit code %d, stdout %q, stderr %q; want %d, nothing, and %q", test.args, r.code, r.stdout, r.stderr, cli.ExitFailure, test.want)
+		if r.Code != cli.ExitFailure || r.Stdout != "" || !strings.Contains(r.Stderr, test.want) {
+			t.Errorf("nbdinfo %s: exit code %d, stdout %q, stderr %q; want %d, nothing, and %q", test.args, r.Code, r.Stdout, r.Stderr, cli.ExitFailure, test.want)
 		}
 	}
 }
 
 func TestHelpAndVersion(t *testing.T) {
 	for _, args := range []string{"--help", "--json --help nbd://h"} {
-		if r := runOurs(t, strings.Fields(args)); r.code != 0 || !strings.Contains(r.stdout, "--map[=CONTEXT]") || r.stderr != "" {
+		if r := runOurs(t, strings.Fields(args)); r.Code != 0 || !strings.Contains(r.Stdout, "--map[=CONTEXT]") || r.Stderr != "" {
 			t.Errorf("%s: %+v", args, r)
 		}
 	}
 	for _, args := range []string{"--version", "-V", "-LV"} {
-		if r := runOurs(t, strings.Fields(args)); r.code != 0 || !strings.HasPrefix(r.stdout, "nbdinfo "+cli.Version()+"\n") || r.stderr != "" {
+		if r := runOurs(t, strings.Fields(args)); r.Code != 0 || !strings.HasPrefix(r.Stdout, "nbdinfo "+cli.Version()+"\n") || r.Stderr != "" {
 			t.Errorf("%s: %+v", args, r)
 		}
 	}
@@ -137,13 +137,13 @@ context="test:b":
 		{"--map=other:", "         0     2097152    7\n"},
 	}
 	for _, test := range tests {
-		if r := runOurs(t, append(strings.Fields(test.args), uri)); r.code != 0 || r.stdout != test.want {
-			t.Errorf("nbdinfo %s: exit code %d, %s\n%s\nwant\n%s", test.args, r.code, r.stderr, r.stdout, test.want)
+		if r := runOurs(t, append(strings.Fields(test.args), uri)); r.Code != 0 || r.Stdout != test.want {
+			t.Errorf("nbdinfo %s: exit code %d, %s\n%s\nwant\n%s", test.args, r.Code, r.Stderr, r.Stdout, test.want)
 		}
 	}
 	for _, pattern := range []string{"nothing:", ""} {
 		r := runOurs(t, []string{"--map=" + pattern, uri})
-		if r.code != cli.ExitFailure || r.stdout != "" || !strings.Contains(r.stderr, `--map: server does not support metadata context "`+pattern+`"`) {
+		if r.Code != cli.ExitFailure || r.Stdout != "" || !strings.Contains(r.Stderr, `--map: server does not support metadata context "`+pattern+`"`) {
 			t.Errorf("--map=%s: %+v", pattern, r)
 		}
 	}
@@ -158,11 +158,11 @@ func TestHostileText(t *testing.T) {
 	uri := serve(t, s)
 	for _, args := range []string{"--no-content", "--list", "--json", "--json --list"} {
 		r := runOurs(t, append(strings.Fields(args), uri))
-		if r.code != 0 || strings.ContainsAny(r.stdout, "\x1b\a\u202e") {
-			t.Errorf("nbdinfo %s: exit code %d, %q", args, r.code, r.stdout)
+		if r.Code != 0 || strings.ContainsAny(r.Stdout, "\x1b\a\u202e") {
+			t.Errorf("nbdinfo %s: exit code %d, %q", args, r.Code, r.Stdout)
 		}
-		if strings.Contains(args, "json") && !json.Valid([]byte(r.stdout)) {
-			t.Errorf("nbdinfo %s is no JSON: %s", args, r.stdout)
+		if strings.Contains(args, "json") && !json.Valid([]byte(r.Stdout)) {
+			t.Errorf("nbdinfo %s is no JSON: %s", args, r.Stdout)
 		}
 	}
 }
@@ -172,8 +172,8 @@ func TestListBadExport(t *testing.T) {
 	s := nbdkit("eval", "get_size=echo 4096", "pread=head -c $3 /dev/zero",
 		`open=if [ "$3" = bad ]; then echo EPERM no way >&2; exit 1; fi`, `list_exports=printf 'NAMES\none\nbad\ntwo\n'`)(t, peers.Bookworm)
 	r := runOurs(t, []string{"--list", s.URI("")})
-	if r.code != cli.ExitFailure || !strings.Contains(r.stderr, `export "bad"`) ||
-		strings.Count(r.stdout, "export=") != 2 {
+	if r.Code != cli.ExitFailure || !strings.Contains(r.Stderr, `export "bad"`) ||
+		strings.Count(r.Stdout, "export=") != 2 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -184,7 +184,7 @@ func TestOneClientAtATime(t *testing.T) {
 	s := nbdkit("eval", "thread_model=echo serialize_connections", "get_size=echo 4096", "pread=head -c $3 /dev/zero",
 		`list_exports=printf 'NAMES\none\ntwo\n'`)(t, peers.Bookworm)
 	r := runOurs(t, []string{"--list", "--content", s.URI("")})
-	if r.code != 0 || strings.Count(r.stdout, "content:") != 2 {
+	if r.Code != 0 || strings.Count(r.Stdout, "content:") != 2 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -222,8 +222,8 @@ func TestOneConnection(t *testing.T) {
 	for _, args := range []string{"", "--json", "--size", "--uri", "--list", "--map", "--map=base:", "--can flush", "--is tls"} {
 		l.n.Store(0)
 		r := runOurs(t, append(strings.Fields(args), "nbd+unix:///disk?socket="+inner.Addr().String()))
-		if n := l.n.Load(); n != 1 || r.code == cli.ExitFailure {
-			t.Errorf("nbdinfo %s took %d connections; exit code %d, %s", args, n, r.code, r.stderr)
+		if n := l.n.Load(); n != 1 || r.Code == cli.ExitFailure {
+			t.Errorf("nbdinfo %s took %d connections; exit code %d, %s", args, n, r.Code, r.Stderr)
 		}
 	}
 }
@@ -245,8 +245,8 @@ func TestCommand(t *testing.T) {
 		for _, mode := range []string{"", "--json", "--size", "--map --json", "--list", "--list --json", "--list --content", "--can trim", "--is read-only"} {
 			c := runC(t, scratch, [][]string{append(append(append(strings.Fields(mode), "--", "["), command...), "]")})[0]
 			ours := runOurs(t, append(append(append(strings.Fields(mode), "["), outside...), "]"))
-			if ours.code != c.code || ours.code != cli.ExitFailure && ours.stdout != c.stdout {
-				t.Errorf("nbdinfo %s %v: exit code %d\n%s%s\nC: exit code %d\n%s%s", mode, command, ours.code, ours.stdout, ours.stderr, c.code, c.stdout, c.stderr)
+			if ours.Code != c.Code || ours.Code != cli.ExitFailure && ours.Stdout != c.Stdout {
+				t.Errorf("nbdinfo %s %v: exit code %d\n%s%s\nC: exit code %d\n%s%s", mode, command, ours.Code, ours.Stdout, ours.Stderr, c.Code, c.Stdout, c.Stderr)
 			}
 		}
 	}
