@@ -12,10 +12,10 @@ INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 
-.PHONY: help build demo check test cover fuzz bench cross generate peers capi install clean
+.PHONY: help build demo check test cover fuzz bench bench-tools cross generate peers capi install clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## put static tools into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -37,8 +37,10 @@ fuzz: ## run each fuzz target for FUZZTIME, a minute by default
 
 bench: ## print reads, writes, latencies and allocations of the client
 	$(GO) test -run '^$$' -bench . -benchmem ./nbd ./nbdserver ./internal/engine
-	$(GO) run ./internal/bench
-	$(GO) run ./internal/bench tls
+	$(GO) run ./internal/bench reads
+
+bench-tools: ## compare the tools with the C tools of make peers
+	@$(GO) run ./internal/bench tools
 
 cross: ## build for the other systems
 	@scripts/cross

@@ -17,6 +17,11 @@ const (
 	maxUnsent   = 64 << 20 // bytes
 )
 
+// unixSendBuffer is room for a few large writes in flight. On a Unix socket the
+// sender's buffer is the only one: with the usual 208 KiB a write of 256 KiB is
+// a matter of several system calls and waits.
+const unixSendBuffer = 1 << 20
+
 // conn drives one engine.Conn in the transmission phase.
 //
 // On a raw socket it works by leader and followers. Callers submit their
@@ -110,6 +115,9 @@ func (r *request) wake() {
 func newConn(nc net.Conn, eng *engine.Conn, logger func(string, ...any)) *conn {
 	c := &conn{nc: nc, eng: eng, logger: logger}
 	nc.SetDeadline(time.Time{}) // that of the handshake, or of the caller's
+	if u, ok := nc.(*net.UnixConn); ok {
+		u.SetWriteBuffer(unixSendBuffer) // the system may give less
+	}
 	if sc, ok := nc.(syscall.Conn); ok && sockio.Supported && !eng.TLS() {
 		if rc, err := sc.SyscallConn(); err == nil && rc.Control(func(fd uintptr) { c.fd = fd }) == nil {
 			c.rc = rc

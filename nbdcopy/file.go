@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"sync"
 	"sync/atomic"
 )
 
@@ -43,6 +44,10 @@ type FileDisk struct {
 	regular bool
 	blank   atomic.Bool // it was empty when it was opened, and nothing was written since
 	stream  *stream     // of what has no size
+
+	// The kernel lets one write to a regular file at a time, and has the
+	// others spin for their turn: they had better wait here.
+	writing sync.Mutex
 }
 
 // Size implements Source and Destination: that of a regular file when it was
@@ -71,6 +76,10 @@ func (d *FileDisk) WriteAt(ctx context.Context, p []byte, off int64) (int, error
 	}
 	if d.blank.Load() {
 		d.blank.Store(false)
+	}
+	if d.regular {
+		d.writing.Lock()
+		defer d.writing.Unlock()
 	}
 	return d.f.WriteAt(p, off)
 }

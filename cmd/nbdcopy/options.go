@@ -55,7 +55,7 @@ func parse(args []string) (*options, error) {
 	o.flags = f
 	requestSize, queueSize, sparse := cli.Size(nbdcopy.DefaultRequestSize), cli.Size(nbdcopy.DefaultQueueSize), cli.Size(-1)
 	f.BoolVar(&o.copy.Allocated, "allocated", false, "make all of the destination allocated, zeroes too")
-	f.IntVarP(&o.open.Connections, "connections", "C", 4, "open up to `N` connections to a server that allows several")
+	f.IntVarP(&o.open.Connections, "connections", "C", nbdcopy.DefaultConnections(), "open up to `N` connections to a server that allows several")
 	f.BoolVar(&o.copy.DestinationIsZero, "destination-is-zero", false, "the destination reads as zeroes: don't write any")
 	f.BoolVar(&o.copy.DestinationIsZero, "target-is-zero", false, "the destination reads as zeroes: don't write any")
 	f.Lookup("target-is-zero").Hidden = true

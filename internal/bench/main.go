@@ -3,254 +3,124 @@
 // Command bench compares this project with the C programs in the peers' tree.
 // They take turns on one server, and what counts are the ratios.
 //
-//	go run ./internal/bench [ROUNDS]      4 KiB reads through the libnbd API: the C
-//	                                      library, package libnbd, and the C library
-//	                                      made here, if make capi has made it
-//	go run ./internal/bench tls [ROUNDS]  nbdcopy of 2 GiB over TLS, by a pre-shared
-//	                                      key and by certificates
+//	go run ./internal/bench reads   4 KiB reads through the libnbd API: the C library,
+//	                                package libnbd, and the C library made here, if
+//	                                make capi has made it
+//	go run ./internal/bench tools   the tools, each with the work of its rows, as a table
+//
+// Option -rounds says how many runs to take, and -rows is a regular expression
+// of the rows of the table that are wanted.
 package main
 
 import (
-	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
-	"time"
-
-	"github.com/gonbd/gonbd/libnbd"
-)
-
-const (
-	size   = 4096
-	blocks = 1024
-	count  = 50_000 // reads a run
 )
 
 func main() {
-	var err error
-	switch {
-	case len(os.Args) > 1 && os.Args[1] == "worker":
-		err = work(os.Args[2:])
-	case len(os.Args) > 1 && os.Args[1] == "tls":
-		err = compareTLS(os.Args[2:])
-	default:
-		err = compare(os.Args[1:])
-	}
-	if err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// work is what testdata/read.c does, in Go.
-func work(args []string) error {
-	depth, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
-	}
-	count, err := strconv.Atoi(args[2])
-	if err != nil {
-		return err
-	}
-	h, err := libnbd.Create()
-	if err != nil {
-		return err
-	}
-	if err := h.ConnectUnix(args[0]); err != nil {
-		return err
-	}
-	begin := time.Now()
-	if depth == 1 {
-		buf := make([]byte, size)
-		for i := range count {
-			if err := h.Pread(buf, uint64(i%blocks)*size, nil); err != nil {
-				return err
-			}
-		}
-	} else if err := pipeline(h, depth, count); err != nil {
-		return err
-	}
-	elapsed := time.Since(begin)
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	fmt.Println(elapsed.Nanoseconds()/int64(count), (u.Utime.Nano()+u.Stime.Nano())/int64(count))
-	return nil
-}
-
-func pipeline(h *libnbd.Libnbd, depth, count int) error {
-	bufs := make([]libnbd.AioBuffer, depth)
-	for i := range bufs {
-		bufs[i] = libnbd.MakeAioBuffer(size)
-	}
-	var failed error
-	inFlight := 0
-	opt := &libnbd.AioPreadOptargs{CompletionCallbackSet: true, CompletionCallback: func(errno *int) int {
-		if *errno != 0 {
-			failed = syscall.Errno(*errno)
-		}
-		inFlight--
-		return 1
-	}}
-	for issued := 0; (issued < count || inFlight > 0) && failed == nil; {
-		for ; inFlight < depth && issued < count; issued++ {
-			if _, err := h.AioPread(bufs[issued%depth], uint64(issued%blocks)*size, opt); err != nil {
-				return err
-			}
-			inFlight++
-		}
-		if _, err := h.Poll(-1); err != nil {
-			return err
-		}
-	}
-	return failed
-}
-
-// contender is one of those compared.
-type contender struct {
-	name      string
-	command   func(args ...string) *exec.Cmd
-	wall, cpu []float64
-}
-
-func compare(args []string) error {
-	rounds, err := parseRounds(args)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "gonbd")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	contenders, err := prepare(dir)
-	if err != nil {
-		return err
-	}
-	socket := filepath.Join(dir, "s")
-	stop, err := start(socket, exec.Command("nbdkit", "-f", "-U", socket, "memory", "64M"))
-	if err != nil {
-		return err
-	}
-	defer stop()
-	for _, depth := range []int{1, 64} {
-		for _, c := range contenders {
-			c.wall, c.cpu = nil, nil
-		}
-		for range rounds {
-			for _, c := range contenders {
-				if err := c.run(socket, depth); err != nil {
-					return err
-				}
-			}
-		}
-		fmt.Printf("4 KiB reads, %d in flight, median of %d runs of %d:\n", depth, rounds, count)
-		for _, c := range contenders {
-			fmt.Printf("  %-24s %8.0f ns %5.2f of C   processor %8.0f ns %5.2f of C\n", c.name,
-				median(c.wall), median(c.wall)/median(contenders[0].wall), median(c.cpu), median(c.cpu)/median(contenders[0].cpu))
-		}
-	}
-	return nil
-}
-
-func parseRounds(args []string) (int, error) {
+func run(args []string) error {
 	if len(args) == 0 {
-		return 5, nil
+		return fmt.Errorf("say what to compare: reads or tools")
 	}
-	n, err := strconv.Atoi(args[0])
-	if err != nil || n < 1 {
-		return 0, fmt.Errorf("the number of rounds %q: expected a number from 1", args[0])
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	rounds := flags.Int("rounds", 5, "the number of runs")
+	rows := flags.String("rows", "", "a regular expression of the rows wanted")
+	if args[0] == "worker" {
+		return work(args[1:])
 	}
-	return n, nil
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	wanted, err := regexp.Compile(*rows)
+	if err != nil {
+		return fmt.Errorf("-rows: %w", err)
+	}
+	b, err := newBench(*rounds)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	switch args[0] {
+	case "reads":
+		return b.reads()
+	case "tools":
+		return b.tools(wanted)
+	}
+	return fmt.Errorf("unknown comparison %q: expected reads or tools", args[0])
 }
 
-// start starts a server and waits for its socket.
-func start(socket string, server *exec.Cmd) (stop func(), err error) {
-	server.Stderr = os.Stderr
-	if err := server.Start(); err != nil {
+// bench is what the comparisons share.
+type bench struct {
+	rounds int
+	module string // the module's folder
+	tree   string // of the peers' programs
+	dir    string // for sockets and disks
+	ends   []func()
+}
+
+func newBench(rounds int) (*bench, error) {
+	if rounds < 1 {
+		return nil, fmt.Errorf("-rounds: expected a number from 1, got %d", rounds)
+	}
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/gonbd/gonbd").Output()
+	if err != nil {
 		return nil, err
 	}
-	stop = func() { server.Process.Kill(); server.Wait() }
-	for range 1000 {
-		if _, err := os.Stat(socket); err == nil {
-			return stop, nil
-		}
-		time.Sleep(10 * time.Millisecond)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
 	}
-	stop()
-	return nil, fmt.Errorf("%s does not listen", server.Path)
+	b := &bench{rounds: rounds, module: strings.TrimSpace(string(root)), tree: filepath.Join(cache, "gonbd/peers/forky")}
+	if _, err := os.Stat(filepath.Join(b.tree, "usr/bin/nbdcopy")); err != nil {
+		return nil, fmt.Errorf("%w: run make peers", err)
+	}
+	// Disks in memory, where that can be: their writing is not what is compared.
+	where := os.Getenv("TMPDIR")
+	if _, err := os.Stat("/dev/shm"); err == nil && where == "" {
+		where = "/dev/shm"
+	}
+	b.dir, err = os.MkdirTemp(where, "gonbd")
+	return b, err
 }
 
-func (c *contender) run(socket string, depth int) error {
-	cmd := c.command(socket, strconv.Itoa(depth), strconv.Itoa(count))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.name, err)
+func (b *bench) close() {
+	b.reset()
+	os.RemoveAll(b.dir)
+}
+
+// reset ends what was started.
+func (b *bench) reset() {
+	for _, end := range slices.Backward(b.ends) {
+		end()
 	}
-	var wall, cpu float64
-	if _, err := fmt.Sscan(string(bytes.TrimSpace(out)), &wall, &cpu); err != nil {
-		return fmt.Errorf("%s said %q", c.name, out)
-	}
-	c.wall, c.cpu = append(c.wall, wall), append(c.cpu, cpu)
-	return nil
+	b.ends = nil
+}
+
+// c is a command of the C programs. Only the program loader is in its way, so
+// that its times are its own.
+func (b *bench) c(tool string, args ...string) *exec.Cmd {
+	libs := filepath.Join(b.tree, "usr/lib", multiarch())
+	return exec.Command(filepath.Join(b.tree, loader()), append([]string{"--library-path", libs, filepath.Join(b.tree, "usr/bin", tool)}, args...)...)
+}
+
+// peer is a command of the peers' tree that sees nothing but b.dir.
+func (b *bench) peer(prog string, args ...string) []string {
+	return append([]string{filepath.Join(b.module, "scripts/peer-run"), b.dir, prog}, args...)
 }
 
 func median(list []float64) float64 {
 	s := slices.Sorted(slices.Values(list))
 	return s[len(s)/2]
-}
-
-// tree gives this module's folder and that of the peers' programs.
-func tree() (module, peers string, err error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/gonbd/gonbd").Output()
-	if err != nil {
-		return "", "", err
-	}
-	cache, err := os.UserCacheDir()
-	return strings.TrimSpace(string(root)), filepath.Join(cache, "gonbd/peers/forky"), err
-}
-
-// prepare compiles the C program against the peers' library. The binary runs
-// with either library.
-func prepare(dir string) ([]*contender, error) {
-	module, tree, err := tree()
-	if err != nil {
-		return nil, err
-	}
-	libs, _ := filepath.Glob(filepath.Join(tree, "usr/lib/*/libnbd.so"))
-	if len(libs) == 0 {
-		return nil, fmt.Errorf("no libnbd in %s: run make peers", tree)
-	}
-	program := filepath.Join(dir, "read")
-	cc := exec.Command("cc", "-O2", "-I"+filepath.Join(tree, "usr/include"), filepath.Join(module, "internal/bench/testdata/read.c"),
-		"-o", program, libs[0], "-Wl,--unresolved-symbols=ignore-in-shared-libs")
-	if out, err := cc.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("cc: %w\n%s", err, out)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	list := []*contender{
-		{name: "C libnbd", command: func(args ...string) *exec.Cmd {
-			return exec.Command(filepath.Join(module, "scripts/peer-run"), append([]string{dir, program}, args...)...)
-		}},
-		{name: "package libnbd", command: func(args ...string) *exec.Cmd {
-			return exec.Command(self, append([]string{"worker"}, args...)...)
-		}},
-	}
-	ours := filepath.Join(module, "build/capi")
-	if _, err := os.Stat(filepath.Join(ours, "libnbd.so.0")); err == nil {
-		list = append(list, &contender{name: "our libnbd.so.0", command: func(args ...string) *exec.Cmd {
-			cmd := exec.Command(program, args...)
-			cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+ours)
-			return cmd
-		}})
-	}
-	return list, nil
 }
