@@ -53,6 +53,9 @@ type Options struct {
 	// Flush makes the copy durable before Copy returns.
 	Flush bool
 
+	// BlockHash, if not nil, hashes what is copied.
+	BlockHash *BlockHash
+
 	// Synchronous copies one request after the other, in order.
 	Synchronous bool
 
@@ -71,6 +74,8 @@ type Result struct {
 	Size int64 // of the source, in bytes
 	Data int64 // bytes that were written as data
 	Zero int64 // bytes that were zeroes, and were zeroed, skipped, or written
+
+	BlockHash []byte // as Options.BlockHash asks for
 }
 
 // copier is a copy under way.
@@ -82,8 +87,9 @@ type copier struct {
 	workers int
 	sparse  int64 // 0: don't look for zeroes
 	total   int64
-	blank   bool // zeroes need no writing
-	canZero bool // the destination can zero, as far as is known
+	blank   bool         // zeroes need no writing
+	canZero bool         // the destination can zero, as far as is known
+	hash    *blockHasher // or nil
 
 	data, zero atomic.Int64
 }
@@ -118,6 +124,9 @@ func Copy(ctx context.Context, dst Destination, src Source, opt Options) (Result
 	r := Result{Size: c.total, Data: c.data.Load(), Zero: c.zero.Load()}
 	if err == nil && r.Data+r.Zero != r.Size {
 		err = fmt.Errorf("%d of %d bytes were copied", r.Data+r.Zero, r.Size)
+	}
+	if err == nil && c.hash != nil {
+		r.BlockHash, err = c.hash.sum(c.total)
 	}
 	stop(err == nil)
 	return r, err
@@ -154,6 +163,12 @@ func newCopier(ctx context.Context, dst Destination, src Source, opt Options) (*
 	}
 	if c.total >= 0 {
 		if err := c.fit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if opt.BlockHash != nil {
+		var err error
+		if c.hash, err = newBlockHasher(ctx, opt.BlockHash, c.total); err != nil {
 			return nil, err
 		}
 	}

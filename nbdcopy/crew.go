@@ -95,7 +95,7 @@ func (w *crew) work(ctx context.Context, i int) {
 
 func (w *crew) do(ctx context.Context, buf *[]byte, j job) error {
 	if j.zero {
-		return w.c.writeZeroes(ctx, j.off, j.n)
+		return w.c.copyZeroes(ctx, j.off, j.n)
 	}
 	if *buf == nil {
 		*buf = make([]byte, w.c.request)

@@ -50,6 +50,9 @@ func (c *copier) fromStream(ctx context.Context, cancel context.CancelCauseFunc)
 	for range writers {
 		wg.Go(func() {
 			for p := range full {
+				if c.hash != nil {
+					c.hash.data(p.buf[:p.n], p.off)
+				}
 				if err := c.write(ctx, p.buf[:p.n], p.off); err != nil {
 					cancel(err)
 					return
@@ -148,7 +151,7 @@ func (c *copier) toStream(ctx context.Context, cancel context.CancelCauseFunc) e
 // cannot zero.
 func (c *copier) writeInOrder(ctx context.Context, p *piece) error {
 	if p.zero {
-		return c.writeZeroes(ctx, p.off, p.n)
+		return c.copyZeroes(ctx, p.off, p.n)
 	}
 	if err := <-p.ready; err != nil {
 		return err

@@ -29,11 +29,22 @@ func (c *copier) copy(ctx context.Context, p []byte, off int64) error {
 	return c.write(ctx, p, off)
 }
 
+// copyZeroes copies a run of zeroes of the source.
+func (c *copier) copyZeroes(ctx context.Context, off, n int64) error {
+	if c.hash != nil {
+		c.hash.zeroes(off, n)
+	}
+	return c.writeZeroes(ctx, off, n)
+}
+
 // read fills p.
 func (c *copier) read(ctx context.Context, p []byte, off int64) error {
 	n, err := c.src.ReadAt(ctx, p, off)
 	if err == nil || err == io.EOF {
 		if n == len(p) {
+			if c.hash != nil {
+				c.hash.data(p, off)
+			}
 			return nil
 		}
 		err = io.ErrUnexpectedEOF

@@ -38,6 +38,8 @@ type options struct {
 	open    nbdcopy.OpenOptions
 	threads int
 
+	blockHash  string // "": none
+	hashFile   string // "": standard output
 	progress   string // "": none; "bar"; or a file descriptor
 	verbose    bool
 	version    bool
@@ -55,6 +57,10 @@ func parse(args []string) (*options, error) {
 	o.flags = f
 	requestSize, queueSize, sparse := cli.Size(nbdcopy.DefaultRequestSize), cli.Size(nbdcopy.DefaultQueueSize), cli.Size(-1)
 	f.BoolVar(&o.copy.Allocated, "allocated", false, "make all of the destination allocated, zeroes too")
+	f.StringVar(&o.blockHash, "blkhash", "", "print a hash of the blocks of the disk, by md5, sha1, sha256 or sha512; `DIGEST`/SIZE: of blocks of that size (default sha256/64k)")
+	f.Lookup("blkhash").NoOptDefVal = "sha256"
+	f.Lookup("blkhash").DefValue = ""
+	f.StringVar(&o.hashFile, "blkhash-file", "", "print it to `FILE`")
 	f.IntVarP(&o.open.Connections, "connections", "C", nbdcopy.DefaultConnections(), "open up to `N` connections to a server that allows several")
 	f.BoolVar(&o.copy.DestinationIsZero, "destination-is-zero", false, "the destination reads as zeroes: don't write any")
 	f.BoolVar(&o.copy.DestinationIsZero, "target-is-zero", false, "the destination reads as zeroes: don't write any")
@@ -121,6 +127,12 @@ func (o *options) check(sparse int64) error {
 		}
 		o.progressFD = int(fd)
 	}
+	if o.flags.Changed("blkhash") {
+		var err error
+		if o.copy.BlockHash, err = parseBlockHash(o.blockHash); err != nil {
+			return err
+		}
+	}
 	o.open.NoExtents = o.copy.NoExtents
 	if o.copy.Synchronous {
 		o.open.Connections = 1
@@ -136,7 +148,8 @@ func (o *options) check(sparse int64) error {
 
 func (o *options) usage() string {
 	// The flag package has no words for a value that may be left out.
-	flags := strings.Replace(o.flags.FlagUsagesWrapped(79), `--progress FD[="bar"]`, "--progress[=FD]      ", 1)
+	flags := strings.NewReplacer(`--progress FD[="bar"]`, "--progress[=FD]      ", `--blkhash DIGEST[="sha256"]`, "--blkhash[=DIGEST]         ").
+		Replace(o.flags.FlagUsagesWrapped(79))
 	return help + flags + examples
 }
 

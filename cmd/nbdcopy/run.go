@@ -45,6 +45,11 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 	})}
 	o.copy.Warn = func(err error) { fmt.Fprintf(stdio.Err, "nbdcopy: warning: %v\n", err) }
 
+	hash, err := o.hashWriter(stdio.Out)
+	if err != nil {
+		return err
+	}
+	defer hash.Close()
 	p, err := newProgress(o, stdio.Err)
 	if err != nil {
 		return err
@@ -62,6 +67,11 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 	}
 	result, err := nbdcopy.Copy(ctx, dst, src, o.copy)
 	p.end()
+	if err == nil && result.BlockHash != nil {
+		// Standard output, which may be the destination, is open yet.
+		_, err = fmt.Fprintf(hash, "%x\n", result.BlockHash)
+		err = errors.Join(err, hash.Close())
+	}
 	// An error at the end of writing may show only when closing.
 	err = errors.Join(err, closing("destination", dst))
 	if err == nil {
