@@ -111,6 +111,12 @@ func runC(t testing.TB, name string, args ...string) string {
 // serve starts a server with a disk on a Unix socket and gives its path.
 func serve(t testing.TB) string {
 	t.Helper()
+	return serveAs(t, &nbdserver.Server{Exports: []*nbdserver.Export{{Description: "a disk", Backend: nbdserver.NewMemory(1 << 20), MultiConn: true}}})
+}
+
+// serveAs starts a server on a Unix socket and gives its path.
+func serveAs(t testing.TB, s *nbdserver.Server) string {
+	t.Helper()
 	path := filepath.Join(peers.Scratch(t), "s")
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -118,7 +124,6 @@ func serve(t testing.TB) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	s := &nbdserver.Server{Exports: []*nbdserver.Export{{Description: "a disk", Backend: nbdserver.NewMemory(1 << 20), MultiConn: true}}}
 	go func() { defer close(done); s.Serve(ctx, l) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return path

@@ -1,9 +1,7 @@
 package capi
 
 import (
-	"context"
 	"crypto/tls"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,22 +68,7 @@ func TestTLS(t *testing.T) {
 			} else {
 				s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}
 			}
-			info(t, listen(t, s), psk)
+			info(t, serveAs(t, s), psk)
 		}
 	})
-}
-
-// listen serves on a Unix socket until the test ends, and gives its path.
-func listen(t *testing.T, s *nbdserver.Server) string {
-	t.Helper()
-	path := filepath.Join(peers.Scratch(t), "s")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); s.Serve(ctx, l) }()
-	t.Cleanup(func() { cancel(); <-done })
-	return path
 }

@@ -148,10 +148,10 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// publish puts this module into a module proxy of files, as version v0.0.0.
+// publish puts this module into a module proxy of files, as version v0.1.0.
 func publish(t *testing.T, root, proxy string) {
 	t.Helper()
-	const module, version = "github.com/gonbd/gonbd", "v0.0.0"
+	const module, version = "github.com/gonbd/gonbd", "v0.1.0"
 	dir := filepath.Join(proxy, module, "@v")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)

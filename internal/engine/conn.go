@@ -172,6 +172,10 @@ func (c *Conn) Extended() bool { return c.extended }
 // TLS says whether the connection is encrypted.
 func (c *Conn) TLS() bool { return c.tls }
 
+// HandshakeFlags gives the flags that the client and the server have agreed
+// on, once the protocol is known.
+func (c *Conn) HandshakeFlags() wire.ClientFlags { return c.clientFlags }
+
 // Protocol names the handshake, as nbd_get_protocol(3) does: "oldstyle",
 // "newstyle" or "newstyle-fixed", or "" before it is known.
 func (c *Conn) Protocol() string { return c.protocol }

@@ -37,9 +37,18 @@ type address struct {
 	raw  []byte
 }
 
+// beginNamed is begin where nbd_get_uri(3) can name the target.
+func (h *Handle) beginNamed(target nbduri.URI, what string, addrs []address) error {
+	h.conn.target, h.conn.named = target, true
+	// libnbd lets callers of TCP try another time.
+	h.conn.again = target.Transport == nbduri.TCP
+	return h.begin(what, addrs)
+}
+
 // begin starts to connect to the first of some addresses that answers.
 func (h *Handle) begin(what string, addrs []address) error {
 	if err := h.readyTLS(); err != nil {
+		h.conn.named, h.conn.again = false, false
 		return err
 	}
 	h.configure()

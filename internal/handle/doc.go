@@ -13,6 +13,7 @@
 // socket it does not hold the lock, so that other threads can use the handle;
 // wait.go says how they wake each other.
 //
-// The package never starts a goroutine while connected, never installs a
-// signal handler, and never writes to a socket in a way that raises SIGPIPE.
+// The package never starts a goroutine while connected, but for the handshake
+// of TLS; never installs a signal handler; and never writes to a socket in a
+// way that raises SIGPIPE.
 package handle

@@ -1,7 +1,6 @@
 package handle
 
 import (
-	"math"
 	"syscall"
 
 	"github.com/gonbd/gonbd/internal/engine"
@@ -49,9 +48,6 @@ func (h *Handle) getSize() (uint64, error) {
 	e, err := h.export()
 	if err != nil {
 		return 0, err
-	}
-	if e.Size > math.MaxInt64 {
-		return 0, fault(syscall.EOVERFLOW, "the export has %d bytes, more than fit in a signed number of 64 bits", e.Size)
 	}
 	return e.Size, nil
 }

@@ -45,11 +45,11 @@ func startActivated([]string, string) (*child, string, error) { return nil, "", 
 func (c *child) close() {}
 
 func (h *Handle) killSubprocess(int) error {
-	return fault(syscall.ENOENT, "there is no subprocess")
+	return fault(syscall.ESRCH, "there is no subprocess")
 }
 
 func (h *Handle) getSubprocessPid() (uint64, error) {
-	return 0, fault(syscall.ENOENT, "there is no subprocess")
+	return 0, fault(syscall.ESRCH, "there is no subprocess")
 }
 
 type wakeup int

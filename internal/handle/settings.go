@@ -149,7 +149,12 @@ func (h *Handle) getRequestMetaContext() (bool, error) { return h.requestContext
 
 func (h *Handle) setHandshakeFlags(flags uint32) error { h.handshakeFlags = flags; return nil }
 
-func (h *Handle) getHandshakeFlags() (uint32, error) { return h.handshakeFlags, nil }
+func (h *Handle) getHandshakeFlags() (uint32, error) {
+	if h.eng.Protocol() != "" {
+		return uint32(h.eng.HandshakeFlags()), nil
+	}
+	return h.handshakeFlags, nil
+}
 
 func (h *Handle) setPreadInitialize(on bool) error { h.preadInitialize = on; return nil }
 

@@ -23,8 +23,7 @@ func (h *Handle) aioConnectUnix(path string) error {
 	if err := checkUnixPath(path); err != nil {
 		return err
 	}
-	h.conn.target, h.conn.named = nbduri.URI{Transport: nbduri.Unix, Socket: path}, true
-	return h.begin("connect to "+nbderr.Printable(path), []address{{raw: unixAddress(path)}})
+	return h.beginNamed(nbduri.URI{Transport: nbduri.Unix, Socket: path}, "connect to "+nbderr.Printable(path), []address{{raw: unixAddress(path)}})
 }
 
 func checkUnixPath(path string) error {
@@ -40,8 +39,7 @@ func checkUnixPath(path string) error {
 func (h *Handle) connectUnix(path string) error { return h.settle(h.aioConnectUnix(path)) }
 
 func (h *Handle) aioConnectVsock(cid, port uint32) error {
-	h.conn.target, h.conn.named = nbduri.URI{Transport: nbduri.Vsock, CID: cid, Port: port}, true
-	return h.begin(fmt.Sprintf("connect to vsock %d:%d", cid, port), []address{{raw: vsockAddress(cid, port)}})
+	return h.beginNamed(nbduri.URI{Transport: nbduri.Vsock, CID: cid, Port: port}, fmt.Sprintf("connect to vsock %d:%d", cid, port), []address{{raw: vsockAddress(cid, port)}})
 }
 
 func (h *Handle) connectVsock(cid, port uint32) error { return h.settle(h.aioConnectVsock(cid, port)) }
@@ -52,8 +50,7 @@ func (h *Handle) aioConnectTcp(host, port string) error {
 		return err
 	}
 	bare := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	h.conn.target, h.conn.named, h.conn.again = nbduri.URI{Transport: nbduri.TCP, Host: bare, Port: uint32(number)}, true, true
-	return h.begin("connect to "+nbderr.Printable(net.JoinHostPort(bare, port)), addrs)
+	return h.beginNamed(nbduri.URI{Transport: nbduri.TCP, Host: bare, Port: uint32(number)}, "connect to "+nbderr.Printable(net.JoinHostPort(bare, port)), addrs)
 }
 
 func (h *Handle) connectTcp(host, port string) error { return h.settle(h.aioConnectTcp(host, port)) }
