@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"runtime"
 
@@ -34,11 +33,7 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 	if o.threads > 0 {
 		runtime.GOMAXPROCS(o.threads)
 	}
-	level := slog.LevelWarn
-	if o.verbose {
-		level = slog.LevelDebug
-	}
-	logger := slog.New(slog.NewTextHandler(stdio.Err, &slog.HandlerOptions{Level: level}))
+	logger := cli.Logger("nbdcopy", stdio.Err, o.verbose)
 	// Who calls the tool has chosen the URI: it may name files of keys.
 	o.open.NBD = []nbd.Option{nbd.WithLogger(logger), nbd.WithStderr(stdio.Err), nbd.WithPermissions(nbduri.Permissions{
 		Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true, TLSPriority: true,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -14,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/gonbd/gonbd/internal/cli"
 	"github.com/gonbd/gonbd/nbdserver"
 )
 
@@ -50,13 +50,9 @@ func run(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	defer closeExport()
-	level := slog.LevelWarn
-	if o.verbose {
-		level = slog.LevelDebug
-	}
 	s := &nbdserver.Server{
 		Exports:     []*nbdserver.Export{export},
-		Logger:      slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: level})),
+		Logger:      cli.Logger("nbdserve", std.err, o.verbose),
 		MaxConns:    o.maxConns,
 		MaxRequests: o.maxRequests,
 		Disable:     o.disable,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/gonbd/gonbd/internal/cli"
 	"github.com/gonbd/gonbd/internal/source"
@@ -42,7 +41,7 @@ func run(ctx context.Context, name string, zero bool, args []string, stdio cli.S
 		dial = append(dial, nbd.WithMetaContexts(nbd.ContextBaseAllocation))
 	}
 	if o.verbose {
-		dial = append(dial, nbd.WithLogger(slog.New(slog.NewTextHandler(stdio.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		dial = append(dial, nbd.WithLogger(cli.Logger(name, stdio.Err, true)))
 	}
 	c, err := source.Dial(ctx, o.source, dial...)
 	if err != nil {
