@@ -20,6 +20,16 @@ func GoName(name string) string {
 // AllArgs gives all parameters that follow the handle.
 func (c *Call) AllArgs() []Arg { return slices.Concat(c.Args, c.Optional) }
 
+// Atomic says whether a call reads only what the handle publishes, and so
+// takes no lock: it may be made from a callback.
+func (c *Call) Atomic() bool {
+	switch c.Name {
+	case "aio_get_direction", "connection_state", "get_package_name", "get_version", "get_version_extra", "get_handle_size", "is_uri":
+		return true
+	}
+	return strings.HasPrefix(c.Name, "aio_is_") || strings.HasPrefix(c.Name, "supports_")
+}
+
 // Words names the states of a set as libnbd's messages do.
 func (s States) Words() []string {
 	var words []string

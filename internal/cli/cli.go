@@ -84,10 +84,16 @@ func Main(name string, run Run) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	prompt := new(interrupts)
 	go func() {
-		cancel(errSignal{(<-signals).(syscall.Signal)})
+		sig := <-signals
+		for sig == os.Interrupt && prompt.take() {
+			sig = <-signals
+		}
+		cancel(errSignal{sig.(syscall.Signal)})
 		signal.Stop(signals)
 	}()
+	ctx = context.WithValue(ctx, interruptsKey{}, prompt)
 	os.Exit(Finish(ctx, name, run, os.Args[1:], Stdio{os.Stdin, os.Stdout, os.Stderr}))
 }
 

@@ -45,6 +45,30 @@ func Parse(flags *pflag.FlagSet, args []string) ([]Source, error) {
 	return Sources(operands)
 }
 
+// ParseLeading reads the options that stand before the first word that is
+// none, or before "--", and gives the words behind them. It is for tools that
+// run something that has options of its own.
+func ParseLeading(flags *pflag.FlagSet, args []string) ([]string, error) {
+	var options []string
+	for len(args) > 0 && args[0] != "-" && strings.HasPrefix(args[0], "-") {
+		if args[0] == "--" {
+			args = args[1:]
+			break
+		}
+		a, n, err := option(flags, args[0])
+		if err != nil {
+			return nil, err
+		}
+		n = min(n, len(args))
+		options = append(append(options, a), args[1:n]...)
+		args = args[n:]
+	}
+	if err := flags.Parse(options); err != nil {
+		return nil, Usagef("%v", err)
+	}
+	return args, nil
+}
+
 // option gives an option with its name written out, and the number of words
 // that it and its value take up.
 func option(flags *pflag.FlagSet, a string) (string, int, error) {

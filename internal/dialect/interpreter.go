@@ -85,9 +85,9 @@ func (in *Interpreter) Exec(name, source string) error {
 // readLine, each with its newline, and io.EOF ends them. What the statement
 // gives, if it is an expression, is shown.
 //
-// What readLine fails with is the result, unless it is io.EOF behind a
-// statement's first line, which ends the statement.
-func (in *Interpreter) Step(name string, readLine func() (string, error)) error {
+// What readLine fails with is the result. The statement is run by around,
+// which is given what runs it.
+func (in *Interpreter) Step(name string, readLine func() (string, error), around func(run func() error) error) error {
 	t := newTranslator(name, in.isModule)
 	var readErr error
 	f, err := options.ParseCompoundStmt(name, func() ([]byte, error) {
@@ -100,13 +100,13 @@ func (in *Interpreter) Step(name string, readLine func() (string, error)) error 
 		}
 		return []byte(line), readErr
 	})
-	if readErr != nil && (err != nil || f == nil) {
+	if readErr != nil {
 		return readErr
 	}
 	if err != nil {
 		return explain(err)
 	}
-	return in.run(f, true)
+	return around(func() error { return in.run(f, true) })
 }
 
 func (in *Interpreter) run(f *syntax.File, show bool) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/gonbd/gonbd/internal/gen/cgen"
 	"github.com/gonbd/gonbd/internal/gen/drivergen"
 	"github.com/gonbd/gonbd/internal/gen/gogen"
+	"github.com/gonbd/gonbd/internal/gen/starlarkgen"
 )
 
 //go:generate go run .
@@ -53,6 +54,8 @@ func generate() (map[string][]byte, error) {
 		"libnbd/types_gen.go":                        gogen.LibnbdTypes(),
 		"libnbd/signatures_gen_test.go":              gogen.Signatures(string(binding)),
 		"compat/libguestfs.org/libnbd/libnbd_gen.go": gogen.Compat(),
+		"internal/nbdmodule/calls_gen.go":            starlarkgen.Calls(),
+		"internal/nbdmodule/docs_gen.go":             starlarkgen.Docs(),
 		"capi/shim/libnbd.h":                         []byte(cgen.Header()),
 		"capi/shim/libnbd.map":                       []byte(cgen.Map()),
 		"capi/shim/calls_gen.c":                      []byte(cgen.Shim()),

@@ -43,6 +43,8 @@ type Handle struct {
 	idle     []*sleeper
 	progress uint64 // counts what happened, for sleepers
 
+	interrupted bool // calls must not wait
+
 	public publicState
 }
 

@@ -75,6 +75,9 @@ func (h *Handle) sleep(c *command, extra, timeout int) (bool, error) {
 		}
 		return false, fault(syscall.EINVAL, "nothing to wait for in state %s", h.stateName())
 	}
+	if h.interrupted {
+		return false, errInterrupted()
+	}
 	s, err := h.newSleeper()
 	if err != nil {
 		return false, err

@@ -37,7 +37,7 @@ func conditions(c *api.Call) string {
 	switch {
 	case c.States != 0:
 		list = append(list, "The handle must be "+strings.Join(c.States.Words(), ", or ")+".")
-	case atomic(c):
+	case c.Atomic():
 		list = append(list, "It may be called from a callback.")
 	}
 	switch {

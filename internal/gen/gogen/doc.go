@@ -36,16 +36,6 @@ func argName(a api.Arg) string {
 	return a.Name
 }
 
-// atomic says whether a call reads only what the handle publishes, and so
-// takes no lock: it may be called from a callback.
-func atomic(c *api.Call) bool {
-	switch c.Name {
-	case "aio_get_direction", "connection_state", "get_package_name", "get_version", "get_version_extra", "get_handle_size", "is_uri":
-		return true
-	}
-	return strings.HasPrefix(c.Name, "aio_is_") || strings.HasPrefix(c.Name, "supports_")
-}
-
 // asynchronous says whether a call keeps its callbacks.
 func asynchronous(c *api.Call) bool {
 	return strings.HasPrefix(c.Name, "aio_") || c.Name == "set_debug_callback"

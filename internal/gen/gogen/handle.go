@@ -15,14 +15,14 @@ func Handle() []byte {
 	w.f("type callID uint8\n\nconst (")
 	first := " callID = iota"
 	for _, c := range calls() {
-		if !atomic(c) {
+		if !c.Atomic() {
 			w.f("call%s%s", api.GoName(c.Name), first)
 			first = ""
 		}
 	}
 	w.f(")\n\nvar calls = [...]callInfo{")
 	for _, c := range calls() {
-		if !atomic(c) {
+		if !c.Atomic() {
 			w.f("call%s: {name: \"nbd_%s\", states: %s},", api.GoName(c.Name), c.Name, stateSet(c.States))
 		}
 	}
@@ -111,7 +111,7 @@ func handleCall(w *writer, c *api.Call) {
 	call := fmt.Sprintf("h.%s(%s)", lower(name), strings.Join(pass, ", "))
 	w.f("\n// %s is nbd_%s(3).", name, c.Name)
 	w.f("func (h *Handle) %s(%s) %s {", name, strings.Join(params, ", "), results)
-	if atomic(c) {
+	if c.Atomic() {
 		w.f("return %s\n}", call)
 		return
 	}

@@ -138,7 +138,7 @@ func libnbdCall(w *writer, c *api.Call) {
 		}
 		return fmt.Sprintf("return failure(%q, %s)", c.Name, err)
 	}
-	if atomic(c) { // the handle itself does not look
+	if c.Atomic() { // the handle itself does not look
 		w.f("if h.isClosed() {\n%s\n}", failure(fmt.Sprintf("errClosed(%q)", "nbd_"+c.Name)))
 	}
 	var pass []string
