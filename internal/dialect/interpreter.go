@@ -248,11 +248,18 @@ func Backtrace(err error) string {
 	if !ok {
 		return Message(err)
 	}
+	const shown = 10 // calls at either end: a recursion may have many thousands
 	var b strings.Builder
 	b.WriteString("Traceback (most recent call last):\n")
-	for _, frame := range e.CallStack {
-		if frame.Pos.Filename() == "<builtin>" {
+	for i, frame := range e.CallStack {
+		switch left := len(e.CallStack) - i; {
+		case frame.Pos.Filename() == "<builtin>":
 			continue // the last line has its name
+		case i == shown && left > shown:
+			fmt.Fprintf(&b, "  … %d more calls …\n", left-shown)
+			continue
+		case i > shown && left > shown:
+			continue
 		}
 		fmt.Fprintf(&b, "  %s, line %d, in %s\n", frame.Pos.Filename(), frame.Pos.Line, frame.Name)
 	}

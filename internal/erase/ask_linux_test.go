@@ -5,39 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gonbd/gonbd/internal/cli"
+	"github.com/gonbd/gonbd/internal/tooltest"
 )
-
-// pty is a terminal, and who sits at it.
-func pty(t *testing.T) (terminal, user *os.File) {
-	t.Helper()
-	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { user.Close() })
-	if err := unix.IoctlSetPointerInt(int(user.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetUint32(int(user.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { terminal.Close() })
-	return terminal, user
-}
 
 const question = "bytes 1048576 - 3145727 (y/N)? "
 
@@ -54,7 +29,7 @@ func TestQuestion(t *testing.T) {
 			erased.Add(n)
 			return nil
 		}}))
-		terminal, user := pty(t)
+		terminal, user := tooltest.Pty(t)
 		var stdout bytes.Buffer
 		if _, err := user.WriteString(test.answer); err != nil {
 			t.Fatal(err)
@@ -76,7 +51,7 @@ func TestQuestion(t *testing.T) {
 // A signal ends the tool while it waits for the answer.
 func TestQuestionInterrupted(t *testing.T) {
 	uri := serve(t, one(&disk{size: 3 << 20, erase: func(off, n int64) error { return errors.New("erased") }}))
-	terminal, user := pty(t)
+	terminal, user := tooltest.Pty(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("a signal")
 	go func() {

@@ -69,6 +69,10 @@ func (sh *shell) converse(ctx context.Context, lines lineReader) error {
 	interrupts, release := cli.Interrupts(ctx)
 	defer release()
 	for {
+		select { // one that came too late for the statement before
+		case <-interrupts:
+		default:
+		}
 		more := false
 		err := sh.in.Step("prompt", func() (string, error) {
 			p := promptFirst
@@ -99,10 +103,6 @@ func (sh *shell) converse(ctx context.Context, lines lineReader) error {
 
 // interruptible runs a statement, which Ctrl-C may end.
 func (sh *shell) interruptible(interrupts <-chan struct{}, run func() error) error {
-	select { // one that came too late for the statement before
-	case <-interrupts:
-	default:
-	}
 	done, watched := make(chan struct{}), make(chan struct{})
 	interrupted := false
 	go func() {
