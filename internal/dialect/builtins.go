@@ -171,6 +171,12 @@ func divmod(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs
 // word.
 const maxPower = 1 << 24
 
+// smallPower says whether a power is not too large to be computed.
+func smallPower(base, exp *big.Int) bool {
+	bits := int64(base.BitLen())
+	return bits <= 1 || exp.IsInt64() && exp.Int64() <= maxPower/bits
+}
+
 func pow(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var x, y starlark.Value
 	var mod starlark.Int
@@ -197,9 +203,7 @@ func pow(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []
 		}
 		return starlark.MakeBigInt(r), nil
 	}
-	n, ok := exp.Int64()
-	bits := int64(base.BigInt().BitLen())
-	if bits > 1 && (!ok || n > maxPower/bits) {
+	if !smallPower(base.BigInt(), exp.BigInt()) {
 		return nil, fmt.Errorf("pow: %v to the %v is too large", base, exp)
 	}
 	return starlark.MakeBigInt(new(big.Int).Exp(base.BigInt(), exp.BigInt(), nil)), nil

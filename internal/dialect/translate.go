@@ -249,7 +249,7 @@ func (t *translator) numberToken() {
 			exp, m := number(rest)
 			rest = rest[m:]
 			again := strings.HasPrefix(strings.TrimLeft(rest, " \t"), "**")
-			if exp != nil && !again && exp.IsInt64() && exp.Int64()*int64(base.BitLen()) <= maxPower {
+			if exp != nil && !again && smallPower(base, exp) {
 				t.skip(len(t.src) - len(rest))
 				t.out.WriteString(new(big.Int).Exp(base, exp, nil).String())
 				return

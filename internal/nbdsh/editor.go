@@ -18,6 +18,7 @@ type editor struct {
 	complete func(before string) (insert string, choices []string)
 	terminal *term.Terminal
 	keys     *keyReader
+	width    int // of the terminal, or 0
 }
 
 func newEditor(tty *os.File, out io.Writer, past *history, complete func(string) (string, []string)) *editor {
@@ -46,6 +47,7 @@ func (e *editor) readLine(ctx context.Context, prompt string) (string, error) {
 	}
 	defer term.Restore(fd, before)
 	if width, height, err := term.GetSize(fd); err == nil && width > 0 {
+		e.width = width
 		if err := e.terminal.SetSize(width, height); err != nil {
 			return "", err
 		}
@@ -84,9 +86,29 @@ func (e *editor) tab(line string, pos int, key rune) (string, int, bool) {
 	}
 	if len(choices) > 0 {
 		// Which terminals show above the line.
-		e.terminal.Write([]byte(strings.Join(choices, "  ") + "\n"))
+		e.terminal.Write([]byte(columns(choices, e.width)))
 	}
 	return line[:pos] + insert + line[pos:], pos + len(insert), true
+}
+
+// columns writes words in as many columns as are wide enough for each.
+func columns(words []string, width int) string {
+	const gap = 2
+	longest := 0
+	for _, w := range words {
+		longest = max(longest, len(w))
+	}
+	perLine := max(1, (width-1+gap)/(longest+gap))
+	var b strings.Builder
+	for i, w := range words {
+		b.WriteString(w)
+		if last := i == len(words)-1; last || (i+1)%perLine == 0 {
+			b.WriteByte('\n')
+		} else {
+			b.WriteString(strings.Repeat(" ", longest-len(w)+gap))
+		}
+	}
+	return b.String()
 }
 
 // keyReader notes Ctrl-C, which the terminal reports as it does the end.

@@ -131,7 +131,7 @@ func TestPrompt(t *testing.T) {
 		{"x += 1; assert x == 6; import errno; x is not None\n", "\r\nTrue\r\nnbd> "},
 		// Tab completes, and shows what there is; Ctrl-U empties the line.
 		{"h.pr\t", "h.pread"},
-		{"\t", "pread  pread_structured\r\nnbd> h.pread"},
+		{"\t", "pread\r\npread_structured\r\nnbd> h.pread"},
 		{"_s\t(", "h.pread_structured("},
 		{"\x15nbd.CONTEXT_B\t\n", "\r\n'base:allocation'\r\nnbd> "},
 		{"h.nothing\t\x15", "h.nothing"},
