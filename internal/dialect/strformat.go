@@ -137,7 +137,7 @@ func (f *formatter) value(path string) (starlark.Value, error) {
 }
 
 func (f *formatter) argument(name string) (starlark.Value, error) {
-	if i, err := strconv.Atoi(name); name == "" || err == nil {
+	if i, isNumber := index(name); name == "" || isNumber {
 		if name == "" {
 			if f.next < 0 {
 				return nil, errors.New("format: cannot switch from manual field specification to automatic field numbering")
@@ -163,6 +163,12 @@ func (f *formatter) argument(name string) (starlark.Value, error) {
 	return nil, fmt.Errorf("format: there is no argument %s", quote(name))
 }
 
+// index reads a number, which has digits only.
+func index(s string) (int, bool) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	return int(n), err == nil
+}
+
 func attribute(v starlark.Value, name string) (starlark.Value, error) {
 	if x, ok := v.(starlark.HasAttrs); ok {
 		if a, err := x.Attr(name); a != nil || err != nil {
@@ -175,12 +181,12 @@ func attribute(v starlark.Value, name string) (starlark.Value, error) {
 func element(v starlark.Value, key string) (starlark.Value, error) {
 	switch x := v.(type) {
 	case starlark.Indexable:
-		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < x.Len() {
+		if i, ok := index(key); ok && i < x.Len() {
 			return x.Index(i), nil
 		}
 	case starlark.Mapping:
 		var k starlark.Value = starlark.String(key)
-		if i, err := strconv.Atoi(key); err == nil {
+		if i, ok := index(key); ok {
 			k = starlark.MakeInt(i)
 		}
 		if e, found, err := x.Get(k); found || err != nil {
