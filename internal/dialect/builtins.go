@@ -46,6 +46,7 @@ func (in *Interpreter) builtins() starlark.StringDict {
 	}
 	d["bytes"] = bytesClass("bytes", false)
 	d["bytearray"] = bytesClass("bytearray", true)
+	d["int"] = intClass
 	return d
 }
 

@@ -103,6 +103,13 @@ func TestRefused(t *testing.T) {
 		{"bytes.fromhex('abc')", "expected pairs of hexadecimal digits"},
 		{"{bytearray(1): 2}", "unhashable type: bytearray"},
 		{"b'a'.encode()", "bytes has no .encode field or method"},
+		{"(256).to_bytes(1, 'big')", "256 does not fit in 1 bytes"},
+		{"(-1).to_bytes(1, 'big')", "-1 does not fit in 1 bytes"},
+		{"(128).to_bytes(1, 'big', signed=True)", "128 does not fit in 1 bytes"},
+		{"(1).to_bytes(1, 'middle')", "byteorder must be \"big\" or \"little\", not \"middle\""},
+		{"int.from_bytes('ab', 'big')", "without an encoding"},
+		{"(1).to_bytes(2**40, 'big')", "length"},
+		{"sum(x for x in [1])", "write [ and ] around a comprehension"},
 		{"pow(10, 10**9)", "is too large"},
 		{"pow(1, 2, 0)", "the third argument cannot be 0"},
 	} {

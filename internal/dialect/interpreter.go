@@ -162,8 +162,8 @@ func (in *Interpreter) hidden() map[string]Function {
 		},
 		nameMethod: func(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 			name := string(args[1].(starlark.String))
-			if s, ok := args[0].(starlark.String); ok {
-				return starlark.NewBuiltin(name, stringMethods[name](string(s))), nil
+			if m := method(args[0], name); m != nil {
+				return starlark.NewBuiltin(name, m), nil
 			}
 			if x, ok := args[0].(starlark.HasAttrs); ok {
 				if v, err := x.Attr(name); v != nil || err != nil {
@@ -278,6 +278,7 @@ func explain(err error) error {
 		{"got nonlocal,", "Starlark has no nonlocal: use a list or a dictionary"},
 		{"got yield,", "Starlark has no generators: make a list"},
 		{"got '**',", "write pow(x, y)"},
+		{"got for, want", "Starlark has no generators: write [ and ] around a comprehension"},
 		{"got string literal, want", "write + between two strings"},
 		{"does not associate with", "write x < y and y < z for x < y < z"},
 	}

@@ -25,7 +25,8 @@ const (
 //     assigns to them.
 //   - Literals of bytes are made into a Bytes.
 //   - The % operator formats strings with widths and flags.
-//   - Methods of strings that Starlark lacks, or has otherwise, are found.
+//   - Methods of strings and ints that Starlark lacks, or has otherwise, are
+//     found.
 //   - Slices can be assigned to.
 //   - If show is set, what the statements give that are expressions is
 //     shown, as at a prompt.
@@ -215,7 +216,7 @@ func rewriteExpr(e syntax.Expr) syntax.Expr {
 		}
 	case *syntax.DotExpr:
 		e.X = rewriteExpr(e.X)
-		if _, ok := stringMethods[e.Name.Name]; ok {
+		if isMethod(e.Name.Name) {
 			return call(e.Dot, nameMethod, e.X, stringLiteral(e.NamePos, e.Name.Name))
 		}
 	case *syntax.CallExpr:

@@ -61,3 +61,23 @@ func justify(align byte) func(s string) Function {
 		}
 	}
 }
+
+// isMethod says whether a name is that of a method of strings or ints here.
+func isMethod(name string) bool {
+	return stringMethods[name] != nil || intMethods[name] != nil
+}
+
+// method gives such a method of a value, or nil.
+func method(v starlark.Value, name string) Function {
+	switch v := v.(type) {
+	case starlark.String:
+		if m := stringMethods[name]; m != nil {
+			return m(string(v))
+		}
+	case starlark.Int:
+		if m := intMethods[name]; m != nil {
+			return m(v.BigInt())
+		}
+	}
+	return nil
+}

@@ -54,6 +54,9 @@ func (m *Module) NewNBD() *NBD {
 	m.mu.Lock()
 	m.handles = append(m.handles, n)
 	m.mu.Unlock()
+	if m.interrupted.Load() {
+		n.h.Interrupt()
+	}
 	return n
 }
 

@@ -26,7 +26,8 @@
 //     data, error = nbd.catch(h.pread, 512, 0)
 //     if error and error.errnum == errno.EIO: print(error.string)
 //
-//   - class, global, nonlocal, del, yield, async, match, :=, decorators and
+//   - Generators, with or without yield: write [ ] around a comprehension.
+//   - class, global, nonlocal, del, async, match, :=, decorators and
 //     annotations. A function changes what is outside of it by changing a list
 //     or dictionary.
 //
@@ -59,6 +60,8 @@
 //     prompt, what expressions give is not printed, and an error ends it with
 //     exit code 1.
 //   - At the prompt, Ctrl-C ends a command, also one that waits for a server.
-//     The connection stays, unless it was being made.
+//     The connection stays, unless it was being made. Servers that
+//     h.connect_command has started get the signal too, as they do with the C
+//     tool; setsid before the command keeps it from them.
 //   - A server that is slow to answer or gone cannot hang the end of the shell.
 package nbdsh

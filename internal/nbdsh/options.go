@@ -22,7 +22,7 @@ Usage:
 Without -c and SCRIPT this is a shell with a prompt, or, where standard input is
 no terminal, a script is read from there.
 
-Options, which take effect in the order they have here:
+Options (commands, connecting and negotiating happen in the order given):
       --base-allocation   ask for the metadata context base:allocation
   -c, --command COMMAND   run a command, or with - what standard input has;
                           may be given several times
