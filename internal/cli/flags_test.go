@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -92,6 +93,35 @@ func TestParseErrors(t *testing.T) {
 		_, err := parse(strings.Fields(test.args)...)
 		if _, ok := errors.AsType[*Usage](err); !ok || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: error %v, want a Usage with %q", test.args, err, test.want)
+		}
+	}
+}
+
+func TestParseLeading(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		want string // the value of -c, whether there is -v, and the rest
+	}{
+		{"", " false []"},
+		{"-v script -v --no-such", " true [script -v --no-such]"},
+		{"-c x -v", "x true []"},
+		{"-c - script", "- false [script]"},
+		{"--comm=x - -v", "x false [- -v]"},
+		{"-v -- -c x", " true [-c x]"},
+		{"script", " false [script]"},
+		{"--no-such", "error: there is no option --no-such"},
+		{"-c", "error: flag needs an argument: 'c' in -c"},
+	} {
+		f := pflag.NewFlagSet("tool", pflag.ContinueOnError)
+		c := f.StringP("command", "c", "", "command")
+		v := f.BoolP("verbose", "v", false, "verbose")
+		rest, err := ParseLeading(f, strings.Fields(test.args))
+		got := fmt.Sprint(*c, " ", *v, " ", rest)
+		if err != nil {
+			got = "error: " + err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%q: %s, want %s", test.args, got, test.want)
 		}
 	}
 }

@@ -27,6 +27,7 @@
 //     if error and error.errnum == errno.EIO: print(error.string)
 //
 //   - Generators, with or without yield: write [ ] around a comprehension.
+//
 //   - class, global, nonlocal, del, async, match, :=, decorators and
 //     annotations. A function changes what is outside of it by changing a list
 //     or dictionary.

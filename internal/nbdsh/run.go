@@ -34,8 +34,10 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 		return err
 	}
 	sh := newShell(o, stdio)
-	defer sh.nbd.Close()
-	return sh.run(ctx)
+	err = sh.run(ctx)
+	// Not deferred: behind a panic in a callback its handle is locked.
+	sh.nbd.Close()
+	return err
 }
 
 func versionText() (string, error) {
