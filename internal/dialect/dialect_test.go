@@ -22,6 +22,7 @@ func TestRefused(t *testing.T) {
 		{"x = 2\ny = x ** 2", "program:2:9: got '**', want newline (write pow(x, y))"},
 		{"2**9223372036854775807", "write pow(x, y)"},
 		{"print('a' 'b')", "write + between two strings"},
+		{"x = y = 1", "write y = 1; x = y for x = y = 1"},
 		{"0 < 1 < 2", "write x < y and y < z"},
 		{"\nimport os", "program:2: there is no module os"},
 		{"from os import path", "there is no module os"},

@@ -280,6 +280,7 @@ func explain(err error) error {
 		{"got '**',", "write pow(x, y)"},
 		{"got for, want", "Starlark has no generators: write [ and ] around a comprehension"},
 		{"got string literal, want", "write + between two strings"},
+		{"got '=', want newline", "write y = 1; x = y for x = y = 1"},
 		{"does not associate with", "write x < y and y < z for x < y < z"},
 	}
 	for _, h := range hints {

@@ -69,6 +69,8 @@ var likePython = []string{
 	"def f():\n  '''assert nothing'''\n  return b'''x\ny'''\nprint(f(), \"assert 1\", 'import x')",
 	"x = 5\nif x > 3 and not x == 4:\n    print('big')\nelif x:\n    print('small')\nelse:\n    pass",
 	"print('a', \"\\x41\\u00e9\", r'\\n', '''q''')",
+	"#!/usr/bin/env nbdsh\nfor k, v in {\"a\": 1, \"b\": 2}.items(): print(k, v)\nfor [p, (q, r)] in [[1, (2, 3)]]: print(p, q, r)\nd = {\"k\": 7, \"s\": \"%d\"}\nd[\"k\"] %= 4\nd[\"k\"] |= 8\nd[\"s\"] %= 5\nprint(d, k, v)\nclass_ = 5\ndef outer(n):\n    def inner(m=n, *a, **kw): return m + n + class_\n    return inner\nprint(outer(3)(), [outer(i)(j) for i in range(2) for j in range(2) if i != j])\n",
+	"# comment\ns = 'multi\\\nline'\nprint(s, \"a\" if s else \"b\")\nif True:\n    # only comment\n    assert True, \"x\"  # trailing\n    assert (1 +\n       2)  # c\nx = [1, 2,\n     3]; assert x[-1] == 3; print(\"ok\")\ndef f():\n    \"\"\"doc\n    assert no\"\"\"\n    from errno import EIO\n    import sys\n    return EIO\nprint(f(), f\"{f():>4}\")\n",
 }
 
 // What is in the table is printed here as by Python.

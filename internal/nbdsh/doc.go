@@ -40,6 +40,9 @@
 //
 //   - Comparisons in a chain: 0 <= x and x < n instead of 0 <= x < n.
 //
+//   - Several assignments at once: x = 1; y = x instead of y = x = 1. Tuples
+//     can be assigned to: x, y = 1, 1.
+//
 //   - Strings side by side: write + between them.
 //
 //   - A string is not gone through character by character: s.elems() is.

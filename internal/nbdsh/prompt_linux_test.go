@@ -3,6 +3,7 @@ package nbdsh
 import (
 	"bytes"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gonbd/gonbd/internal/peers"
 	"github.com/gonbd/gonbd/internal/tooltest"
 )
 
@@ -185,6 +187,33 @@ func TestPromptInterrupt(t *testing.T) {
 	s.enter("\x04")
 	s.end(0)
 	server.CheckEnded()
+}
+
+// Ctrl-C ends an attempt to connect to a server that says nothing.
+func TestPromptInterruptConnect(t *testing.T) {
+	path := filepath.Join(peers.Scratch(t), "sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := start(t, t.TempDir())
+	s.expect("nbd> ")
+	s.enter("h.connect_unix('" + path + "')\n")
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s.enter("\x03")
+	s.expect("interrupted\r\nnbd> ")
+	s.enter("h.close(); h = nbd.NBD(); h.aio_is_created()\n")
+	s.expect("\r\nTrue\r\nnbd> ")
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("the connection has %d bytes, %v, expected its end", n, err)
+	}
+	s.enter("\x04")
+	s.end(0)
 }
 
 // SIGTERM ends the shell, and leaves the terminal as it was.
