@@ -18,43 +18,39 @@
 //
 // # What is not
 //
-//   - try, except, raise, with: nbd.catch(function, arguments...) calls a
-//     function and gives a tuple of its result and None, or of None and the
-//     error, which has the attributes string, errno and errnum. fail(message)
-//     makes an error.
-//
-//     data, error = nbd.catch(h.pread, 512, 0)
-//     if error and error.errnum == errno.EIO: print(error.string)
-//
+//   - try, except, raise, with: see below. fail(message) makes an error.
 //   - Generators, with or without yield: write [ ] around a comprehension.
-//
 //   - class, global, nonlocal, del, async, match, :=, decorators and
 //     annotations. A function changes what is outside of it by changing a list
 //     or dictionary.
-//
 //   - Modules of Python: os, subprocess, struct, time, re, json, … There is no
 //     import of files, and no access to files, time or other programs but
 //     those that serve NBD.
-//
 //   - ** between other things than two numbers: pow(x, y).
-//
 //   - Comparisons in a chain: 0 <= x and x < n instead of 0 <= x < n.
-//
 //   - Several assignments at once: x = 1; y = x instead of y = x = 1. Tuples
 //     can be assigned to: x, y = 1, 1.
-//
 //   - Strings side by side: write + between them.
-//
 //   - A string is not gone through character by character: s.elems() is.
-//
 //   - A list cannot be changed while a loop goes through it.
-//
 //   - map, filter, zip and enumerate give lists, and type(x) gives a string.
-//
 //   - print has no parameter file.
+//   - f-strings of several lines, at the prompt.
+//   - Methods are those of Starlark, and encode, ljust, rjust, center, zfill of
+//     strings, to_bytes and bit_length of ints, int.from_bytes, and those of
+//     bytes. A list has no sort: sorted(list) gives another one.
 //
-//   - Text of several lines in f-strings at the prompt, and strings with the
-//     prefix rb in f-strings.
+// An error ends a program. To go on behind one, call the function by nbd.catch,
+// which gives a tuple of its result and None, or of None and the error. That has
+// the attributes string (the message), errno (its name) and errnum (its number),
+// which are None where there is no errno:
+//
+//	data, error = nbd.catch(h.pread, 512, 0)
+//	if error and error.errnum == errno.EIO: print(error.string)
+//
+// A callback that fails makes the command fail, and says why on standard error,
+// as in Python. Its argument error has the attribute value, which it may set.
+// The data of a chunk is bytes.
 //
 // # What differs from the C tool
 //
