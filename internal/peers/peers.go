@@ -93,6 +93,20 @@ func (tree Tree) Need(t testing.TB, progs ...string) {
 	}
 }
 
+// Root is the folder that the paths of the tree's files begin at: "/", or
+// where scripts/peers makes Forky.
+func (tree Tree) Root(t testing.TB) string {
+	t.Helper()
+	if tree == Bookworm {
+		return "/"
+	}
+	root, err := forkyRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
 // Command prepares a program of the tree to run in the folder scratch, the
 // only one of the machine's that a program of Forky sees, at the same path.
 // The command runs as the process that Start starts: signals, open files,
