@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,4 +73,75 @@ func equal(t *testing.T, what string, got, want []byte) {
 		}
 	}
 	t.Fatalf("%s has %d bytes, want %d", what, len(got), len(want))
+}
+
+// disk is a disk that is served, and counts what is asked of it.
+type disk struct {
+	*nbdserver.Memory
+	syncs, fuas, trims, zeroes atomic.Int64
+	trimmed, zeroed            atomic.Int64 // bytes
+}
+
+func newDisk() *disk { return &disk{Memory: nbdserver.NewMemory(diskSize)} }
+
+// Immediate lets requests of a connection be served at the same time.
+func (d *disk) Immediate() bool { return false }
+
+func (d *disk) Sync() error {
+	d.syncs.Add(1)
+	return nil
+}
+
+func (d *disk) WriteAtFUA(p []byte, off int64) (int, error) {
+	d.fuas.Add(1)
+	return d.Memory.WriteAt(p, off)
+}
+
+func (d *disk) Trim(off, n int64) error {
+	d.trims.Add(1)
+	d.trimmed.Add(n)
+	return d.Memory.Trim(off, n)
+}
+
+func (d *disk) WriteZeroes(off, n int64, flags nbdserver.ZeroFlags) error {
+	d.zeroes.Add(1)
+	d.zeroed.Add(n)
+	return d.Memory.WriteZeroes(off, n, flags)
+}
+
+// serveUnix serves a disk on a Unix socket, and gives its URI.
+func serveUnix(t *testing.T, s *nbdserver.Server) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "socket")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, s, l)
+	return "nbd+unix:///?socket=" + path
+}
+
+// run runs a program to its end, and gives its output.
+func run(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(soon(t), args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// await waits until a condition holds that can only be asked for.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.After(patience)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("waited too long until %s", what)
+		}
+	}
 }
