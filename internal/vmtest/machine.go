@@ -3,6 +3,7 @@ package vmtest
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -41,7 +42,7 @@ mount -t sysfs sys /sys
 ip link set lo up
 modprobe -a %s
 stty -F /dev/ttyS0 115200 raw -echo
-/test -test.v -test.timeout %s -test.run '^%s$' >/dev/ttyS0 2>&1
+/test -test.v -test.timeout %s -test.run '%s' >/dev/ttyS0 2>&1
 echo "` + endMark + `$?" >/dev/ttyS0
 poweroff -f
 `
@@ -97,6 +98,15 @@ func firstLine(output string) string {
 	return output
 }
 
+// pattern is what to run of the program's tests: the one, or those parts of it
+// that this program was told to run.
+func pattern(test string) string {
+	if f := flag.Lookup("test.run"); f != nil && strings.Contains(f.Value.String(), "/") && !strings.Contains(f.Value.String(), "'") {
+		return f.Value.String()
+	}
+	return "^" + test + "$"
+}
+
 // files builds what the machine holds.
 func (m Machine) files(t *testing.T, k *kernel, busybox, test string) (map[string]file, error) {
 	dir := t.TempDir()
@@ -112,7 +122,7 @@ func (m Machine) files(t *testing.T, k *kernel, busybox, test string) (map[strin
 		}
 	}
 	files := map[string]file{
-		"init":        {mode: 0o755, data: fmt.Appendf(nil, script, strings.Join(m.Modules, " "), insideTimeout, test)},
+		"init":        {mode: 0o755, data: fmt.Appendf(nil, script, strings.Join(m.Modules, " "), insideTimeout, pattern(test))},
 		"test":        {mode: 0o755, from: filepath.Join(dir, "test")},
 		"bin/busybox": {mode: 0o755, from: busybox},
 		"bin/sh":      {mode: fs.ModeSymlink, data: []byte("busybox")},
