@@ -17,7 +17,7 @@ import (
 func useAsDisk(t *testing.T, device string, served *disk, mounted func()) {
 	t.Helper()
 	run(t, "mke2fs", device)
-	data := pattern(16<<20, 7)
+	data := pattern(6<<20, 7)
 	dir := mount(t, device)
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, data, 0o600); err != nil {

@@ -25,7 +25,7 @@ func testVsock(t *testing.T) {
 		t.Errorf("%d connections to %d bytes, want 4 to %d", c.Connections(), c.Size(), diskSize)
 	}
 	// More than a socket holds, so that both ends wait for each other.
-	const offset, length = 12345, 20 << 20
+	const offset, length = 12345, 8 << 20
 	data := pattern(length, 1)
 	if _, err := c.WriteAtContext(soon(t), data, offset, nbd.FUA); err != nil {
 		t.Fatal(err)
