@@ -115,7 +115,8 @@ const anyIndex = -1
 
 // Attach connects to the export that an NBD URI names, and attaches a device
 // to it. The context governs connecting only. Device.Close gives back what
-// Attach took of this program; it leaves the device attached.
+// Attach took of this program; it leaves the device attached. All users of the
+// machine can read the URI from then on (see [Status]).
 //
 // The error wraps fs.ErrNotExist if the kernel has no NBD client, and
 // errors.ErrUnsupported if it is none of Linux or the server asks for what the
