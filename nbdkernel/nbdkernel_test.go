@@ -8,10 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gonbd/gonbd/internal/wire"
+	"github.com/gonbd/gonbd/nbd"
 	"github.com/gonbd/gonbd/nbdserver"
 )
 
@@ -69,6 +71,11 @@ func (d *fakeDriver) close() error         { return nil }
 // serve serves a disk on a Unix socket, and gives its URI.
 func serve(t *testing.T, e *nbdserver.Export) string {
 	t.Helper()
+	return serveBy(t, &nbdserver.Server{Exports: []*nbdserver.Export{e}})
+}
+
+func serveBy(t *testing.T, s *nbdserver.Server) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "nbd") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +86,6 @@ func serve(t *testing.T, e *nbdserver.Export) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &nbdserver.Server{Exports: []*nbdserver.Export{e}}
 	done := make(chan error)
 	go func() { done <- s.Serve(context.Background(), l) }()
 	t.Cleanup(func() { s.Close(); <-done })
@@ -166,5 +172,17 @@ func TestKeepOther(t *testing.T) {
 	}
 	if driver.sockets != 0 {
 		t.Error("a server of another size was connected to")
+	}
+}
+
+func TestTLS(t *testing.T) {
+	key := make([]byte, 32)
+	uri := serveBy(t, &nbdserver.Server{
+		Exports: []*nbdserver.Export{{Backend: nbdserver.NewMemory(1 << 20)}},
+		PSK:     func(string) ([]byte, bool) { return key, true },
+	})
+	d := &Device{uri: "nbds" + strings.TrimPrefix(uri, "nbd"), cfg: Config{Dial: []nbd.Option{nbd.WithPSK("alice", key)}}}
+	if _, _, err := d.dial(t.Context(), 1); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "TLS") {
+		t.Errorf("TLS: %v", err)
 	}
 }
