@@ -24,7 +24,7 @@ func ListingFlags(flags *pflag.FlagSet) (list func() string) {
 			case f.Name == short || f.Name == long:
 			case given(short) && f.Shorthand != "":
 				b.WriteString("-" + f.Shorthand + "\n")
-			case given(long) && !given(short):
+			case given(long) && !given(short) && !f.Hidden:
 				b.WriteString("--" + f.Name + "\n")
 			}
 		})

@@ -61,6 +61,7 @@ var may = map[string][]string{
 	"internal/dialect":             {},
 	"internal/nbdmodule":           {"internal/dialect", "internal/handle"},
 	"internal/nbdsh":               {"internal/cli", "internal/dialect", "internal/nbdmodule"},
+	"internal/nbdfuse":             {"nbd", "nbduri", "internal/cli", "internal/source"},
 	"internal/demo":                {"nbd", "nbdserver", "nbdcopy", "internal/cli"},
 	"interop":                      {},
 	"interop/vm":                   {},
@@ -72,6 +73,7 @@ var may = map[string][]string{
 	"cmd/nbddiscard":               {"internal/cli", "internal/erase"},
 	"cmd/nbdzero":                  {"internal/cli", "internal/erase"},
 	"cmd/nbdsh":                    {"internal/cli", "internal/nbdsh"},
+	"cmd/nbdfuse":                  {"internal/cli", "internal/nbdfuse"},
 	"cmd/nbdcopy":                  {"nbd", "nbduri", "nbdcopy", "internal/cli"},
 }
 

@@ -1,0 +1,69 @@
+package nbdfuse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+
+	"github.com/gonbd/gonbd/internal/cli"
+	"github.com/gonbd/gonbd/nbd"
+)
+
+// Run is the tool. It returns when the mount point has been unmounted, the
+// context has ended, or the server is lost, and leaves no mount behind.
+func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
+	o, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	text := o.listing
+	switch {
+	case o.help:
+		text = usage
+	case o.fuseHelp:
+		text = fuseHelp
+	case o.version:
+		text = fmt.Sprintf("nbdfuse %[1]s\ngonbd %[1]s\n", cli.Version())
+	}
+	if text != "" {
+		_, err = io.WriteString(stdio.Out, text)
+		return err
+	}
+	at, err := findMountpoint(o.mountpoint)
+	if err != nil {
+		return err
+	}
+	if err := supported(); err != nil {
+		return err
+	}
+	ready := func() error { return nil }
+	if o.pidfile != "" {
+		// Opened now: the mount may hide its folder, and an error comes early.
+		f, err := os.Create(o.pidfile)
+		if err != nil {
+			return fmt.Errorf("--pidfile: %w", err)
+		}
+		defer f.Close()
+		ready = func() error {
+			_, err := f.WriteString(strconv.Itoa(os.Getpid()))
+			return errors.Join(err, f.Close())
+		}
+	}
+	dial := []nbd.Option{nbd.WithStderr(stdio.Err), nbd.WithMetaContexts(nbd.ContextBaseAllocation)}
+	if o.verbose {
+		dial = append(dial, nbd.WithLogger(slog.New(slog.NewTextHandler(stdio.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	}
+	c, err := o.server.dial(ctx, o.connections, dial...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if o.verbose {
+		fmt.Fprintf(stdio.Err, "nbdfuse: connections=%d\n", c.Connections())
+	}
+	return serve(ctx, c, at, o, ready, stdio.Err)
+}
