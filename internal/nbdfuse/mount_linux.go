@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -113,6 +114,7 @@ func newMount(f *fileSystem, at mountpoint, o *options, stderr io.Writer) (*moun
 	if root {
 		options, flags = mountFlags(options)
 	}
+	scheduling := withFewReaders()
 	server, err := fuse.NewServer(f, at.path, &fuse.MountOptions{
 		AllowOther: o.fuse.allowOther, Options: options, FsName: o.fuse.fsname, Name: o.fuse.subtype,
 		MaxWrite: maxRequest, MaxBackground: maxBackground,
@@ -123,6 +125,7 @@ func newMount(f *fileSystem, at mountpoint, o *options, stderr io.Writer) (*moun
 		// truncation it would be refused.
 		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_ASYNC_DIO,
 	})
+	scheduling()
 	if err != nil {
 		return nil, mountError(at.path, err)
 	}
@@ -132,4 +135,18 @@ func newMount(f *fileSystem, at mountpoint, o *options, stderr io.Writer) (*moun
 		close(m.ended)
 	}()
 	return m, nil
+}
+
+// spareProcs is how many of the scheduler's processors are there beside those
+// that wait for the kernel's requests.
+const spareProcs = 4
+
+// withFewReaders has a fuse.Server that is made before the function is called
+// use only a few goroutines that wait for requests, and gives the scheduler
+// more processors than that. Waiting is a system call that blocks, which keeps
+// a processor for up to 10 ms. go-fuse has as many such readers as there are
+// processors, so that nobody could look after the connections meanwhile.
+func withFewReaders() (done func()) {
+	n := max(runtime.GOMAXPROCS(1), runtime.NumCPU())
+	return func() { runtime.GOMAXPROCS(n + spareProcs) }
 }
