@@ -185,9 +185,9 @@ func (f *fileSystem) Fsync(<-chan struct{}, *fuse.FsyncIn) fuse.Status {
 }
 
 // Fallocate punches holes and zeroes ranges, both by write zeroes. A trim would
-// not do, because fallocate(2) promises that a hole reads as zeroes. It does
-// not write zeroes where the server can't: nobody expects that to take so
-// long, and programs have their own ways.
+// not do, because fallocate(2) promises that a hole reads as zeroes. Where the
+// server has no write zeroes, zeroes are sent for a range, as the C tool does,
+// but not for a hole: nobody expects that to take so long.
 func (f *fileSystem) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	switch in.Mode {
 	case unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_ZERO_RANGE, unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE:
@@ -197,7 +197,7 @@ func (f *fileSystem) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Sta
 	switch {
 	case f.readonly:
 		return fuse.EPERM
-	case !f.c.CanWriteZeroes():
+	case in.Mode&unix.FALLOC_FL_PUNCH_HOLE != 0 && !f.c.CanWriteZeroes():
 		return fuse.Status(syscall.EOPNOTSUPP)
 	}
 	return f.do(func() error { return f.c.WriteZeroes(context.Background(), int64(in.Offset), int64(in.Length)) })
