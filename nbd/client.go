@@ -207,7 +207,16 @@ func (c *Client) doOn(ctx context.Context, cn *conn, r *request) error {
 	return nil
 }
 
-// pick gives the least busy connection, or the first if all have ended.
+// busyEnough is how many requests a raw socket gets before the next one is
+// used. Replies that follow each other on one connection are received by a
+// leader who need not sleep in between; on several connections each reply wakes
+// somebody, and two long reads in flight took four times as long. Other
+// connections have goroutines of their own, which decrypt: the more of them
+// work, the better.
+const busyEnough = 3
+
+// pick gives a connection that has little to do, or the least busy one, or the
+// first if all have ended.
 func (c *Client) pick() *conn {
 	best := c.conns[0]
 	if len(c.conns) == 1 {
@@ -215,10 +224,12 @@ func (c *Client) pick() *conn {
 	}
 	least := -1
 	for _, cn := range c.conns {
-		if n := cn.load(); n >= 0 && (least < 0 || n < least) {
-			if best, least = cn, n; n == 0 {
-				break
-			}
+		n := cn.load()
+		if n < 0 || least >= 0 && n >= least {
+			continue
+		}
+		if best, least = cn, n; n == 0 || n < busyEnough && cn.rc != nil {
+			break
 		}
 	}
 	return best
