@@ -65,9 +65,14 @@ func mountOurs(t testing.TB, options, server []string) *tool {
 	t.Helper()
 	needFuse(t)
 	m := newTool(t)
-	m.cmd = exec.Command(os.Args[0], append([]string{"nbdfuse"}, m.args(options, server)...)...)
+	m.command(options, server)
 	m.start()
 	return m
+}
+
+// command prepares our tool to be started.
+func (m *tool) command(options, server []string) {
+	m.cmd = exec.Command(os.Args[0], append([]string{"nbdfuse"}, m.args(options, server)...)...)
 }
 
 // mountC is mountOurs with the C tool.
