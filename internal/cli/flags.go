@@ -51,14 +51,6 @@ func Parse(flags *pflag.FlagSet, args []string) ([]Source, error) {
 func ParseLeading(flags *pflag.FlagSet, args []string) ([]string, error) {
 	var options []string
 	for len(args) > 0 && args[0] != "-" && strings.HasPrefix(args[0], "-") {
-// ParseLeading reads the options at the front of a command line, and gives
-// what stands behind them: from the first word that is neither an option nor
-// an option's value, as getopt_long(3) has it where the order is kept. A "--"
-// that ends the options is taken too.
-//
-// All errors are of the type *Usage.
-func ParseLeading(flags *pflag.FlagSet, args []string) (rest []string, err error) {
-	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
 		if args[0] == "--" {
 			args = args[1:]
 			break

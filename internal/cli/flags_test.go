@@ -73,35 +73,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseLeading(t *testing.T) {
-	tests := []struct{ args, list, retries, rest, err string }{
-		{"", "false", "0", "", ""},
-		{"dir nbd://h", "false", "0", "dir nbd://h", ""},
-		{"-L dir --retries 3", "true", "0", "dir --retries 3", ""},
-		{"--ret 3 dir -L", "false", "3", "dir -L", ""},
-		{"-Lr3 -- --list", "true", "3", "--list", ""},
-		{"-Lr 3 - --list", "true", "3", "- --list", ""},
-		{"--retries", "", "", "", "retries"},
-		{"-x dir", "", "", "", "there is no option -x"},
-	}
-	for _, test := range tests {
-		f := pflag.NewFlagSet("test", pflag.ContinueOnError)
-		f.BoolP("list", "L", false, "list")
-		f.IntP("retries", "r", 0, "retries")
-		rest, err := ParseLeading(f, strings.Fields(test.args))
-		if test.err != "" {
-			if _, ok := errors.AsType[*Usage](err); !ok || !strings.Contains(err.Error(), test.err) {
-				t.Errorf("%q: error %v, want a Usage with %q", test.args, err, test.err)
-			}
-			continue
-		}
-		list, retries := f.Lookup("list").Value.String(), f.Lookup("retries").Value.String()
-		if got := strings.Join(rest, " "); err != nil || list != test.list || retries != test.retries || got != test.rest {
-			t.Errorf("%q: list %s, retries %s, rest %q, %v; want %s, %s, %q", test.args, list, retries, got, err, test.list, test.retries, test.rest)
-		}
-	}
-}
-
 func TestParseErrors(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"--nothing", "there is no option --nothing"},

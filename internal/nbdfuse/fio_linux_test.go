@@ -24,7 +24,7 @@ func fioTime() string {
 func fioCommand(m *tool, seconds string) *exec.Cmd {
 	return exec.Command("fio", "--name=verify", "--filename="+m.file, "--rw=randrw", "--bsrange=512-256k",
 		"--direct=1", "--size=64M", "--offset_increment=64M", "--numjobs=2", "--ioengine=psync", "--fsync=64", "--verify=crc32c", "--verify_backlog=256",
-		"--verify_fatal=1", "--time_based", "--runtime="+seconds, "--group_reporting")
+		"--verify_fatal=1", "--verify_state_save=0", "--time_based", "--runtime="+seconds, "--group_reporting")
 }
 
 // Two writers verify what they write, and end with a killed server: they get

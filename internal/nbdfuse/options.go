@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gonbd/gonbd/internal/cli"
+	"github.com/gonbd/gonbd/internal/source"
 )
 
 const usage = `Mount a disk, over NBD, as a file.
@@ -49,7 +50,7 @@ const (
 // options is the command line.
 type options struct {
 	mountpoint  string
-	server      server
+	server      source.Target
 	connections int
 	fuse        fuseOptions
 	pidfile     string
@@ -99,7 +100,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, cli.Usagef("where? Give a mount point, a folder or a file, and a server")
 	}
 	o.mountpoint = rest[0]
-	o.server, err = parseServer(rest[1:])
+	o.server, err = source.ParseTarget(rest[1:])
 	return o, err
 }
 

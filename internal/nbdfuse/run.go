@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strconv"
 
@@ -55,9 +54,9 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 	}
 	dial := []nbd.Option{nbd.WithStderr(stdio.Err), nbd.WithMetaContexts(nbd.ContextBaseAllocation)}
 	if o.verbose {
-		dial = append(dial, nbd.WithLogger(slog.New(slog.NewTextHandler(stdio.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		dial = append(dial, nbd.WithLogger(cli.Logger("nbdfuse", stdio.Err, true)))
 	}
-	c, err := o.server.dial(ctx, o.connections, dial...)
+	c, err := o.server.Dial(ctx, o.connections, dial...)
 	if err != nil {
 		return err
 	}

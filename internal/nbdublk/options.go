@@ -52,8 +52,9 @@ const defaultConnections = 4
 
 // options is the command line.
 type options struct {
-	device      int            // or ublk.AnyID
-	target      *source.Target // nil: delete the device
+	device      int  // or ublk.AnyID
+	remove      bool // the device, and no more
+	target      source.Target
 	connections int
 	readOnly    bool
 	verbose     bool
@@ -72,40 +73,28 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVar(&o.help, "help", false, "help")
 	f.BoolVarP(&o.version, "version", "V", false, "version")
 	listing := cli.ListingFlags(f)
-	remove := f.Bool("delete", false, "delete")
-	var modes source.Modes
-	modes.Flags(f)
+	f.BoolVar(&o.remove, "delete", false, "delete")
 
-	device, target, err := modes.Parse(f, args)
-	if o.listing = listing(); o.help || o.version || o.listing != "" {
-		return o, nil
-	}
-	if *remove {
-		return o, o.setDeleted(f, args)
-	}
-	switch {
-	case err != nil:
+	words, err := cli.ParseLeading(f, args)
+	if err != nil {
 		return nil, err
-	case target == nil:
+	}
+	switch o.listing = listing(); {
+	case o.help || o.version || o.listing != "":
+		return o, nil
+	case o.remove && (len(words) != 1 || words[0] == "-"):
+		return nil, cli.Usagef("with --delete there should be one device, such as /dev/ublkb0, but there is %q", words)
+	case o.remove:
+		return o, o.setDevice(words[0])
+	case len(words) == 0:
 		return nil, cli.Usagef("which device? Give one, such as /dev/ublkb0, or - for any, and the server")
 	case o.connections < 1:
 		return nil, cli.Usagef("the number of connections should be 1 or more, is %d", o.connections)
 	}
-	o.target = target
-	return o, o.setDevice(device)
-}
-
-// setDeleted reads a command line that has a device to be deleted, and no
-// server.
-func (o *options) setDeleted(f *pflag.FlagSet, args []string) error {
-	words, err := cli.Parse(f, args)
-	if err != nil {
-		return err
+	if o.target, err = source.ParseTarget(words[1:]); err != nil {
+		return nil, err
 	}
-	if len(words) != 1 || words[0].Arg == "-" {
-		return cli.Usagef("with --delete there should be one device, such as /dev/ublkb0, but there is %v", words)
-	}
-	return o.setDevice(words[0].Arg)
+	return o, o.setDevice(words[0])
 }
 
 func (o *options) setDevice(name string) (err error) {

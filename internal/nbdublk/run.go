@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"runtime"
 	"time"
@@ -36,14 +35,10 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 		_, err = io.WriteString(stdio.Out, text)
 		return err
 	}
-	if o.target == nil {
+	if o.remove {
 		return ublk.Delete(o.device)
 	}
-	level := slog.LevelWarn
-	if o.verbose {
-		level = slog.LevelDebug
-	}
-	log := slog.New(slog.NewTextHandler(stdio.Err, &slog.HandlerOptions{Level: level}))
+	log := cli.Logger("nbdublk", stdio.Err, o.verbose)
 	c, err := o.target.Dial(ctx, o.connections, nbd.WithStderr(stdio.Err), nbd.WithLogger(log))
 	if err != nil {
 		return err

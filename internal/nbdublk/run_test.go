@@ -27,7 +27,7 @@ func TestUsage(t *testing.T) {
 		{"", "which device?"},
 		{"-", "which server?"},
 		{"/dev/sda nbd://x", "no ublk device"},
-		{"0 nbd://a nbd://b", "also [nbd://b]"},
+		{"0 nbd://a nbd://b", "nothing may stand behind"},
 		{"-C 0 0 nbd://x", "should be 1 or more"},
 		{"--delete", "should be one device"},
 		{"--delete -", "should be one device"},

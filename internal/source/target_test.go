@@ -1,62 +1,61 @@
 package source
 
 import (
+	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/spf13/pflag"
 
 	"github.com/gonbd/gonbd/internal/cli"
 )
 
-func parse(args string) (string, *Target, error) {
-	var m Modes
-	f := pflag.NewFlagSet("tool", pflag.ContinueOnError)
-	f.BoolP("readonly", "r", false, "read-only")
-	m.Flags(f)
-	return m.Parse(f, strings.Fields(args))
-}
+func TestParseTarget(t *testing.T) {
+	uri := func(s string) Target { return Target{source: cli.Source{Arg: s}, fd: -1} }
+	tests := []struct {
+		args string
+		want Target
+		err  string
+	}{
+		{args: "nbds://h/e", want: uri("nbds://h/e")},
+		{args: "[ nbdkit memory 1M ]", want: Target{source: cli.Source{Command: []string{"nbdkit", "memory", "1M"}}, fd: -1}},
+		{args: "--command nbdkit -s memory 1M", want: Target{command: []string{"nbdkit", "-s", "memory", "1M"}, fd: -1}},
+		{args: "--fd 0", want: Target{fd: 0}},
+		{args: "--tcp host 10810", want: uri("nbd://host:10810/")},
+		{args: "--tcp host http", want: uri("nbd://host:80/")},
+		{args: "--tcp ::1 80", want: uri("nbd://[::1]:80/")},
+		{args: "--tcp [::1] 80", want: uri("nbd://[::1]:80/")},
+		{args: "--unix sock", want: uri("nbd+unix:///?socket=sock")},
+		{args: "--unix /a+b&c", want: uri("nbd+unix:///?socket=/a%2Bb%26c")},
+		{args: "--vsock 2 5000", want: uri("nbd+vsock://2:5000/")},
+		{args: "--vsock 1 10809", want: uri("nbd+vsock://1:10809/")},
 
-func TestModes(t *testing.T) {
-	for _, test := range []struct{ args, want string }{
-		{"dir nbd://host", "nbd://host"},
-		{"-r dir nbd://host", "nbd://host"},
-		{"dir -r nbd://host -r", "nbd://host"},
-		{"dir [ nbdkit -r memory 1G ]", "[ nbdkit -r memory 1G ]"},
-		{"dir --command nbdkit -s memory 1G", "--command nbdkit"},
-		{"--command dir nbdkit -s memory 1G", "--command nbdkit"},
-		{"dir --fd 3", "--fd 3"},
-		{"dir --tcp host 1234", "nbd://host:1234/"},
-		{"dir --tcp ::1 1234", "nbd://[::1]:1234/"},
-		{"--tcp dir host -r 1234", "nbd://host:1234/"},
-		{"dir --unix /tmp/s", "nbd+unix:///?socket=/tmp/s"},
-		{"dir --vsock 2 10809", "nbd+vsock://2:10809/"},
-	} {
-		first, target, err := parse(test.args)
-		if err != nil || first != "dir" || target.String() != test.want {
-			t.Errorf("%s: %q, %v, %v, want %s", test.args, first, target, err, test.want)
+		{args: "", err: "which server?"},
+		{args: "nbd://h more", err: "nothing may stand behind"},
+		{args: "[ ]", err: "no command"},
+		{args: "[ nbdkit", err: "has no ]"},
+		{args: "[ nbdkit ] -r", err: "nothing may stand behind"},
+		{args: "--command", err: "wants a command"},
+		{args: "--fd", err: "number of a file descriptor"},
+		{args: "--fd x", err: "number of a file descriptor"},
+		{args: "--fd -1", err: "number of a file descriptor"},
+		{args: "--fd 1 2", err: "number of a file descriptor"},
+		{args: "--tcp host", err: "a host and a port"},
+		{args: "--tcp host 0", err: "not a port"},
+		{args: "--tcp host 65536", err: "not a port"},
+		{args: "--tcp host nothing-such", err: "not a port"},
+		{args: "--unix", err: "path of a socket"},
+		{args: "--vsock 1", err: "a CID and a port"},
+		{args: "--vsock x 1", err: "not a CID and a port"},
+		{args: "--vsock 1 4294967296", err: "not a CID and a port"},
+		{args: "-r nbd://h", err: "options before"},
+		{args: "--unix=/s", err: "there is no mode"},
+	}
+	for _, test := range tests {
+		got, err := ParseTarget(strings.Fields(test.args))
+		if test.err == "" && (err != nil || !reflect.DeepEqual(got, test.want)) {
+			t.Errorf("%q: %+v, %v; want %+v", test.args, got, err, test.want)
 		}
-	}
-	if first, target, err := parse("-r"); first != "" || target != nil || err != nil {
-		t.Errorf("nothing: %q, %v, %v", first, target, err)
-	}
-	for _, test := range []struct{ args, want string }{
-		{"dir", "which server"},
-		{"dir nbd://a nbd://b", "also [nbd://b]"},
-		{"[ nbdkit null ] dir", "the first word"},
-		{"dir --command", "which command"},
-		{"dir --tcp host", "should be [HOST PORT], but there is [host]"},
-		{"dir --tcp host no-such-service", "no-such-service"},
-		{"dir --tcp [ host ] 1", "no command"},
-		{"dir --unix", "should be [SOCKET]"},
-		{"dir --vsock 2 port", "should be numbers"},
-		{"dir --fd x", "should be the number"},
-		{"dir --tcp --unix a b", "only one of"},
-		{"dir --no-such", "no option"},
-	} {
-		_, _, err := parse(test.args)
-		if _, ok := err.(*cli.Usage); !ok || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v, want %s", test.args, err, test.want)
+		if test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
+			t.Errorf("%q: error %v, want %q", test.args, err, test.err)
 		}
 	}
 }

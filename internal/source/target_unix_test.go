@@ -36,11 +36,11 @@ func TestTargetDial(t *testing.T) {
 	}
 	defer f.Close()
 	for args, connections := range map[string]int{
-		"dir --tcp " + host + " " + port:      3,
-		"dir nbd://" + l.Addr().String():      3,
-		fmt.Sprintf("dir --fd %d", dup(t, f)): 1,
+		"--tcp " + host + " " + port:      3,
+		"nbd://" + l.Addr().String():      3,
+		fmt.Sprintf("--fd %d", dup(t, f)): 1,
 	} {
-		_, target, err := parse(args)
+		target, err := ParseTarget(strings.Fields(args))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,11 +59,11 @@ func TestTargetDial(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	_, target, err := parse(fmt.Sprintf("dir --fd %d", dup(t, null)))
+	target, err := ParseTarget([]string{"--fd", fmt.Sprint(dup(t, null))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := target.Dial(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "no connected socket") {
+	if _, err := target.Dial(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "should be a socket") {
 		t.Errorf("a file: %v", err)
 	}
 }
