@@ -42,7 +42,7 @@ func parseBlockHash(s string) (*nbdcopy.BlockHash, error) {
 		return nil, cli.Usagef("--blkhash: %v", err)
 	}
 	if n < 1 || n > maxHashBlock || n&(n-1) != 0 {
-		return nil, cli.Usagef("--blkhash: the block size should be a power of 2 up to %d, is %d", maxHashBlock, n)
+		return nil, cli.Usagef("--blkhash: the block size should be a power of 2 up to %d, is %d", int64(maxHashBlock), n)
 	}
 	b.BlockSize = n
 	return b, nil

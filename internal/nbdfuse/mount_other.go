@@ -1,4 +1,6 @@
-//go:build !linux
+// go-fuse does not build for Linux on machines of 32 bits.
+
+//go:build !linux || 386 || arm || mips || mipsle
 
 package nbdfuse
 
@@ -13,7 +15,7 @@ import (
 )
 
 func supported() error {
-	return fmt.Errorf("nbdfuse works on Linux only, and not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+	return fmt.Errorf("nbdfuse works on Linux, on machines of 64 bits, and not on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
 }
 
 func serve(context.Context, *nbd.Client, mountpoint, *options, func() error, io.Writer) error {
