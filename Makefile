@@ -41,6 +41,7 @@ bench: ## print reads, writes, latencies and allocations of the client
 
 bench-tools: ## compare the tools with the C tools of make peers
 	@$(GO) run ./internal/bench tools
+	$(GO) test -run '^$$' -bench Mount -benchtime 1x ./internal/nbdfuse
 
 cross: ## build for the other systems
 	@scripts/cross
