@@ -127,7 +127,8 @@ hammer (int flags)
   pthread_t threads[2];
   sigset_t all, none;
   struct timespec now, end;
-  stack_t stack = { .ss_sp = malloc (65536), .ss_size = 65536 };
+  /* Room for handlers that interrupt each other, one for each signal. */
+  stack_t stack = { .ss_sp = malloc (1 << 20), .ss_size = 1 << 20 };
   pid_t pid;
 
   i_am_ours ();
