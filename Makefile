@@ -10,9 +10,13 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
-MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share
+MANDIR     ?= $(DATADIR)/man
+BASHDIR    ?= $(DATADIR)/bash-completion/completions
+ZSHDIR     ?= $(DATADIR)/zsh/site-functions
+FISHDIR    ?= $(DATADIR)/fish/vendor_completions.d
 
-.PHONY: help build demo check test cover fuzz bench bench-tools cross generate peers capi install clean
+.PHONY: help build demo check test cover fuzz bench bench-tools cross generate peers manual capi install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,14 +56,22 @@ generate: ## make the generated code anew
 peers: ## fetch the newest NBD programs to test against, into the user's cache
 	@scripts/peers
 
-capi: ## build the C library, libnbd.so.0, into build/capi/
-	@PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' GO='$(GO)' capi/build.sh build/capi
-	@$(GO) run ./internal/gen/man build/capi/man/man3
+manual: ## write manual pages and completions for shells into build/share/
+	@$(GO) run ./internal/gen/man build/share
 
-install: build capi ## install the tools and the C library below DESTDIR and PREFIX
-	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man3'
+capi: manual ## build the C library, libnbd.so.0, into build/capi/
+	@PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' GO='$(GO)' capi/build.sh build/capi
+	@cp -R build/share/man build/capi/
+
+install: build manual capi ## install the tools and the C library below DESTDIR and PREFIX
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man3'
 	install -m 755 bin/* '$(DESTDIR)$(BINDIR)'
-	install -m 644 build/capi/man/man3/*.3 '$(DESTDIR)$(MANDIR)/man3'
+	install -m 644 build/share/man/man1/*.1 '$(DESTDIR)$(MANDIR)/man1'
+	install -m 644 build/share/man/man3/*.3 '$(DESTDIR)$(MANDIR)/man3'
+	install -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)'
+	install -m 644 build/share/bash-completion/completions/* '$(DESTDIR)$(BASHDIR)'
+	install -m 644 build/share/zsh/site-functions/* '$(DESTDIR)$(ZSHDIR)'
+	install -m 644 build/share/fish/vendor_completions.d/* '$(DESTDIR)$(FISHDIR)'
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(INCLUDEDIR)'
 	install -m 755 build/capi/libnbd.so.0.0.0 build/capi/libnbd-go.so '$(DESTDIR)$(LIBDIR)'
 	cp -P build/capi/libnbd.so build/capi/libnbd.so.0 '$(DESTDIR)$(LIBDIR)'

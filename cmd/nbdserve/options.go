@@ -37,6 +37,7 @@ type options struct {
 	verbose bool
 	help    bool
 	version bool
+	listing string // of options, for completion
 
 	memory      bool // else a file
 	size        int64
@@ -106,10 +107,11 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVarP(&o.version, "version", "V", false, "print the version and exit")
 	f.BoolVarP(&o.help, "help", "h", false, "print this and exit")
 
+	list := cli.ListingFlags(f)
 	if err := f.Parse(args); err != nil {
 		return nil, usageError{err}
 	}
-	if o.help || o.version {
+	if o.listing = list(); o.help || o.version || o.listing != "" {
 		return o, nil
 	}
 	o.export.MultiConn = !*noMultiConn

@@ -35,6 +35,10 @@ func run(ctx context.Context, args []string, std stdio) error {
 		fmt.Fprint(std.out, usage, o.flags.FlagUsages())
 		return nil
 	}
+	if o.listing != "" {
+		fmt.Fprint(std.out, o.listing)
+		return nil
+	}
 	if o.version {
 		fmt.Fprintln(std.out, "nbdserve", version())
 		return nil

@@ -1,17 +1,22 @@
-// Command man writes the manual pages of the C library into a folder.
+// Command man writes what is made of the texts about programs and functions:
+// the manual pages of the C library and of the tools, and the tools'
+// completion for shells, into a folder that is laid out as /usr/share is.
 package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gonbd/gonbd/internal/gen/mangen"
+	"github.com/gonbd/gonbd/internal/manual"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: man DIR")
+	if len(os.Args) != 2 || os.Args[1] == "" || strings.HasPrefix(os.Args[1], "-") {
+		fmt.Fprintln(os.Stderr, "usage: man DIR\n\nWrites manual pages and completions for shells below the folder DIR.")
 		os.Exit(2)
 	}
 	if err := write(os.Args[1]); err != nil {
@@ -21,13 +26,24 @@ func main() {
 }
 
 func write(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for name, text := range mangen.Pages() {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+	for name, text := range files() {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// files gives the text of each file by its path.
+func files() map[string]string {
+	all := map[string]string{}
+	for name, text := range mangen.Pages() {
+		all["man/man3/"+name] = text
+	}
+	maps.Copy(all, manual.Files())
+	return all
 }

@@ -1,0 +1,7 @@
+package manual
+
+// all are the pages, in no order.
+var all = []*Page{
+	nbddump,
+	nbdinfo,
+}

@@ -1,0 +1,90 @@
+package manual
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gonbd/gonbd/internal/roff/rofftest"
+)
+
+// tools are the programs that there are.
+func tools(t *testing.T) []string {
+	t.Helper()
+	dirs, err := filepath.Glob("../../cmd/*")
+	if err != nil || len(dirs) < 6 {
+		t.Fatalf("found only %v, %v", dirs, err)
+	}
+	for i := range dirs {
+		dirs[i] = filepath.Base(dirs[i])
+	}
+	return dirs
+}
+
+// TestPages formats all pages.
+func TestPages(t *testing.T) {
+	for _, p := range Pages() {
+		text := rofftest.Check(t, p.Name, p.Roff())
+		for _, title := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLES", "SEE ALSO"} {
+			if !strings.Contains(text, "\n"+title+"\n") {
+				t.Errorf("%s has no section %s", p.Name, title)
+			}
+		}
+		for line := range strings.SplitSeq(p.Roff(), "\n") {
+			if strings.ContainsAny(line, "{}") && !strings.Contains(line, `"`) {
+				t.Errorf("%s has markup left in it: %s", p.Name, line)
+			}
+		}
+		for _, o := range p.Options {
+			switch {
+			case o.Text == "" || o.Brief == "" || strings.HasSuffix(o.Brief, "."):
+				t.Errorf("%s %v should have a text, and a line without a full stop", p.Name, o.Names)
+			case strings.Contains(o.Brief+o.Arg, "\\"):
+				t.Errorf("%s %v: %q would be hard to quote", p.Name, o.Names, o.Brief)
+			}
+		}
+	}
+}
+
+// TestOptions compares the options of each page with those that the tool
+// lists.
+func TestOptions(t *testing.T) {
+	bin := t.TempDir()
+	cmd := exec.Command("go", "build", "-o", bin+string(filepath.Separator), "./cmd/...")
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, tool := range tools(t) {
+		p := Find(tool)
+		if p == nil {
+			continue
+		}
+		var listed []string
+		for _, list := range []string{"--long-options", "--short-options"} {
+			cmd := exec.Command(filepath.Join(bin, tool), list)
+			cmd.Stderr = os.Stderr
+			out, err := cmd.Output()
+			if err != nil {
+				t.Errorf("%s %s: %v", tool, list, err)
+			}
+			listed = append(listed, strings.Fields(string(out))...)
+		}
+		var described []string
+		for _, o := range p.Options {
+			for _, name := range o.names() {
+				if !o.Mode || slices.Contains(listed, name) {
+					described = append(described, name)
+				}
+			}
+		}
+		slices.Sort(listed)
+		slices.Sort(described)
+		if !slices.Equal(listed, described) {
+			t.Errorf("%s lists    %v\nits page has %v", tool, listed, described)
+		}
+	}
+}
