@@ -25,11 +25,13 @@ func (p *Page) Bash() string {
 	b.WriteString("\t\tesac\n\telif [[ -z $ended && $cur == -* ]]; then\n")
 	var names []string
 	for _, o := range p.Options {
-		names = append(names, o.Names...)
+		if !o.Mode {
+			names = append(names, o.Names...)
+		}
 	}
 	fmt.Fprintf(&b, "\t\twords=%s\n\telse\n\t\tcase $operand in\n", quote(strings.Join(names, " ")))
-	for i, o := range p.Operands {
-		fmt.Fprintf(&b, "\t\t%d) %s ;;\n", i, bashValues(o.Values))
+	for i := range p.Operands {
+		fmt.Fprintf(&b, "\t\t%d) %s ;;\n", i, bashValues(p.operand(i)))
 	}
 	if p.Rest != nil {
 		fmt.Fprintf(&b, "\t\t*) %s ;;\n", bashValues(p.Rest.Values))
@@ -59,12 +61,13 @@ const bashWalk = `_@NAME@() {
 			glue= option=
 		elif [[ -n $option ]]; then
 			option=
+		elif [[ $word == @COMMAND@ ]]; then
+			depth=1000
 		elif [[ -z $ended && $word == -- ]]; then
 			ended=yes
 		elif [[ -z $ended && $word == --* ]]; then
 			case $word in
 			@LONG@) option=$word ;;
-			@COMMAND@) depth=1000 ;;
 			esac
 		elif [[ -z $ended && $word == -?* ]]; then
 			for ((j = 1; j < ${#word}; j++)); do
@@ -112,7 +115,8 @@ const bashEnd = `	while IFS= read -r word; do
 complete -F _@NAME@ @NAME@
 `
 
-// fill replaces the names between @.
+// fill replaces the names between @, and leaves out what is about options that
+// the tool doesn't have.
 func fill(template, name string, p *Page) string {
 	var long, command []string
 	for _, o := range p.Options {
@@ -129,12 +133,15 @@ func fill(template, name string, p *Page) string {
 	if p.Leading {
 		leading = " ended=yes"
 	}
-	lines := strings.SplitAfter(template, "\n")
 	var b strings.Builder
-	for _, line := range lines {
+	skip := false
+	for line := range strings.SplitAfterSeq(template, "\n") {
 		switch {
-		case strings.Contains(line, "@LONG@") && len(long) == 0:
+		case skip:
+			skip = false
 		case strings.Contains(line, "@COMMAND@") && len(command) == 0:
+			skip = strings.HasSuffix(line, "then\n") // the line below as well
+		case strings.Contains(line, "@LONG@") && len(long) == 0:
 		default:
 			b.WriteString(line)
 		}

@@ -1,12 +1,14 @@
 package manual
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gonbd/gonbd/internal/peers"
 )
@@ -30,6 +32,27 @@ var completions = []struct {
 	{line: []string{"nbddump", "[", "some-server", ""}, want: []string{"]", "file1"}, not: []string{"nbd://"}},
 	{line: []string{"nbddump", "[", "some-server", "-"}, not: []string{"--length"}},
 	{line: []string{"nbddump", "[", "some-server", "]", "--le"}, want: []string{"--length"}},
+	{line: []string{"nbdcopy", "--con"}, want: []string{"--connections"}, not: []string{"-C", "--allocated"}},
+	{line: []string{"nbdcopy", "--blkhash=sha"}, want: []string{"sha1", "sha256", "sha512"}, not: []string{"md5"}},
+	{line: []string{"nbdcopy", "--blkhash-file", ""}, want: []string{"file1", "file2"}, not: []string{"null:", "nbd://"}},
+	{line: []string{"nbdcopy", "fi"}, want: []string{"file1", "file2"}, not: []string{"null:"}},
+	{line: []string{"nbdcopy", "-pC", "3", "file1", "nu"}, want: []string{"null:"}},
+	{line: []string{"nbdcopy", "[", "some-server", "[", "]", "x", "]", "nu"}, want: []string{"null:"}},
+	{line: []string{"nbdcopy", "file1", "file2", ""}, not: []string{"file1", "null:", "["}},
+	{line: []string{"nbdserve", "--tls", ""}, want: []string{"on", "off", "require"}, not: []string{"file1"}},
+	{line: []string{"nbdserve", "--tls-certificates", "fo"}, want: []string{"folder"}, not: []string{"file1"}},
+	{line: []string{"nbdserve", "m"}, want: []string{"memory"}},
+	{line: []string{"nbdsh", "-u", "nbds"}, want: []string{"nbds://"}, not: []string{"nbd://"}},
+	{line: []string{"nbdsh", "-c", "x", "--op"}, want: []string{"--opt-mode"}},
+	{line: []string{"nbdsh", "file1", "--op"}, not: []string{"--opt-mode"}},
+	{line: []string{"nbdsh", "file1", "fi"}, want: []string{"file1", "file2"}},
+	{line: []string{"nbdfuse", "fo"}, want: []string{"folder"}},
+	{line: []string{"nbdfuse", "folder", "--"}, want: []string{"--command", "--unix"}, not: []string{"--readonly"}},
+	{line: []string{"nbdfuse", "-r", "folder", "nbd"}, want: []string{"nbd://"}},
+	{line: []string{"nbdfuse", "folder", "--unix", "fi"}, want: []string{"file1", "file2"}},
+	{line: []string{"nbdfuse", "folder", "--command", "some-serv"}, want: []string{"some-server"}},
+	{line: []string{"nbdfuse", "folder", "--command", "some-server", "fi"}, want: []string{"file1", "file2"}},
+	{line: []string{"nbdublk", "-", ""}, want: []string{"nbd://", "["}},
 	{line: []string{"nbdinfo", "--can", "f"}, want: []string{"fast-zero", "flush", "fua"}, not: []string{"df"}},
 	{line: []string{"nbdinfo", "--isnt=read"}, want: []string{"read", "read-only"}},
 	{line: []string{"nbdinfo", "--map", "nbd+v"}, want: []string{"nbd+vsock://"}},
@@ -83,7 +106,7 @@ func check(t *testing.T, line []string, offered, want, not []string) {
 	has := func(word string) bool {
 		last := line[len(line)-1]
 		whole := last[:strings.LastIndex(last, "=")+1] + word
-		return slices.Contains(offered, word) || slices.Contains(offered, whole)
+		return slices.Contains(offered, word) || slices.Contains(offered, whole) || slices.Contains(offered, word+"/")
 	}
 	for _, w := range want {
 		if !has(w) {
@@ -207,13 +230,13 @@ zle-line-init() {
 	{ zle complete-word } 2>>$COMPLAINTS
 	exit
 }
-setopt extended_glob
+setopt extended_glob no_auto_list # a long list would be asked about
 zle -N zle-line-init
 `
 	if err := os.WriteFile(filepath.Join(dir, ".zshrc"), []byte(rc), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	const script = `zmodload zsh/zpty && zpty z zsh -d -i && while zpty -r z line; do :; done`
+	const script = `zmodload zsh/zpty && zpty z exec zsh -d -i && while zpty -r z line; do :; done`
 	for _, test := range completions {
 		offered, complaints := filepath.Join(dir, "offered"), filepath.Join(dir, "complaints")
 		for _, name := range []string{offered, complaints} {
@@ -221,7 +244,10 @@ zle -N zle-line-init
 				t.Fatal(err)
 			}
 		}
-		cmd := exec.Command("zsh", "-f", "-c", script)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "zsh", "-f", "-c", script)
+		cmd.WaitDelay = time.Second
 		cmd.Dir = filepath.Join(dir, "work")
 		cmd.Env = append(slices.Clone(env), "ZDOTDIR="+dir, "OFFERED="+offered, "COMPLAINTS="+complaints, "LINE="+strings.Join(test.line, " "))
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -238,6 +264,8 @@ zle -N zle-line-init
 			t.Errorf("%q: %s", test.line, text)
 		}
 		// Quoted as they would be in the line.
-		check(t, test.line, lines(strings.ReplaceAll(read(offered), `\`, "")), test.want, test.not)
+		list := lines(strings.ReplaceAll(read(offered), `\`, ""))
+		slices.Sort(list) // files are tried in several ways
+		check(t, test.line, slices.Compact(list), test.want, test.not)
 	}
 }

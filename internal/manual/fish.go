@@ -1,6 +1,7 @@
 package manual
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,10 @@ func (p *Page) Fish() string {
 			command = o.Names[0] // there is one at most
 		}
 	}
+	leading := ""
+	if p.Leading {
+		leading = "\n\t\t\tset ended yes"
+	}
 	template := fishWalk
 	if p.dials() {
 		template += fishURI
@@ -28,7 +33,7 @@ func (p *Page) Fish() string {
 	for _, u := range uris {
 		prefixes = append(prefixes, quote(u))
 	}
-	b.WriteString(strings.NewReplacer("@NAME@", p.Name, "@REQUIRED@", strings.Join(required, " "), "@COMMAND@", command, "@URIS@", strings.Join(prefixes, " ")).Replace(template))
+	b.WriteString(strings.NewReplacer("@NAME@", p.Name, "@REQUIRED@", strings.Join(required, " "), "@SHORT@", cmp.Or(p.short(), "-"), "@COMMAND@", command, "@LEADING@", leading, "@URIS@", strings.Join(prefixes, " ")).Replace(template))
 
 	where := fmt.Sprintf("test (__fish_%s_at) != command", p.Name)
 	if p.Leading {
@@ -80,14 +85,16 @@ const fishWalk = `function __fish_@NAME@_at
 			set value
 		else if test "$token" = '['
 			set depth 1
-		else if test -z "$ended"; and contains -- $token @COMMAND@
+		else if contains -- $token @COMMAND@
 			set depth 1000
 		else if test -z "$ended"; and test "$token" = --
 			set ended yes
 		else if test -z "$ended"; and string match -q -- '-*' $token; and test "$token" != -
-			contains -- $token @REQUIRED@; and set value yes
+			if contains -- $token @REQUIRED@; or string match -qr -- '^-[a-zA-Z]*[@SHORT@]$' $token
+				set value yes
+			end
 		else
-			set operand (math $operand + 1)
+			set operand (math $operand + 1)@LEADING@
 		end
 	end
 	if test $depth -gt 0

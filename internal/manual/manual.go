@@ -46,7 +46,7 @@ type Option struct {
 	Names, Spellings []string
 
 	Arg      string // what its argument stands for; "" if there is none
-	Optional bool   // the argument may be left out, and stands behind "=" if not
+	Optional bool   // the argument may be left out, and stands behind "=" of the long name if not
 	Values   Values // of the argument
 
 	Brief string // for the menu of a completion: one line without a full stop
@@ -169,7 +169,7 @@ func (o *Option) heading() string {
 	for _, name := range o.Names {
 		long := strings.HasPrefix(name, "--")
 		switch {
-		case o.Arg == "":
+		case o.Arg == "" || o.Optional && !long:
 		case o.Optional:
 			name += "[=" + o.Arg + "]"
 		case o.Mode || !long:
@@ -188,6 +188,25 @@ func (o *Option) names() []string { return slices.Concat(o.Names, o.Spellings) }
 // required says whether the next word is the option's argument, if that isn't
 // part of the same word.
 func (o *Option) required() bool { return o.Arg != "" && !o.Optional && !o.Mode }
+
+// operand gives what may stand at a place. Modes stand at the second one.
+func (p *Page) operand(i int) Values {
+	v := p.Operands[i].Values
+	if i == 1 {
+		v.Words = slices.Concat(v.Words, p.modes())
+	}
+	return v
+}
+
+// modes gives the names of options that say what the last operands are.
+func (p *Page) modes() (names []string) {
+	for _, o := range p.Options {
+		if o.Mode {
+			names = append(names, o.Names...)
+		}
+	}
+	return names
+}
 
 // short gives the letters of those short options that have an argument.
 func (p *Page) short() string {

@@ -61,6 +61,7 @@ func TestOptions(t *testing.T) {
 	for _, tool := range tools(t) {
 		p := Find(tool)
 		if p == nil {
+			t.Errorf("there is no page of %s", tool)
 			continue
 		}
 		var listed []string
@@ -76,8 +77,16 @@ func TestOptions(t *testing.T) {
 		var described []string
 		for _, o := range p.Options {
 			for _, name := range o.names() {
-				if !o.Mode || slices.Contains(listed, name) {
+				switch {
+				case slices.Contains(listed, name), !o.Mode && slices.Contains(o.Names, name):
 					described = append(described, name)
+				case !o.Mode: // another spelling, which the tool need not list
+					if o.required() {
+						name += "=1"
+					}
+					if out, err := exec.Command(filepath.Join(bin, tool), name, "--help").CombinedOutput(); err != nil {
+						t.Errorf("%s %s --help: %v\n%s", tool, name, err, out)
+					}
 				}
 			}
 		}

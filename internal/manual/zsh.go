@@ -30,14 +30,18 @@ func (p *Page) Zsh() string {
 	}
 	var specs []string
 	for _, o := range p.Options {
+		if o.Mode {
+			continue
+		}
 		for _, name := range o.Names {
 			spec := "(" + strings.Join(o.names(), " ") + ")"
 			if o.Many {
 				spec = "*"
 			}
 			spec += name
+			bare := o.Arg == "" || o.Optional && !strings.HasPrefix(name, "--")
 			switch {
-			case o.Arg == "" || o.Mode:
+			case bare:
 			case o.Optional:
 				spec += "=-"
 			case strings.HasPrefix(name, "--"):
@@ -47,7 +51,7 @@ func (p *Page) Zsh() string {
 			}
 			spec += "[" + zshText(o.Brief) + "]"
 			switch {
-			case o.Arg == "" || o.Mode:
+			case bare:
 			case o.Optional:
 				spec += "::" + zshText(o.Arg) + ":" + action(o.Values)
 			default:
@@ -57,7 +61,7 @@ func (p *Page) Zsh() string {
 		}
 	}
 	for i, o := range p.Operands {
-		specs = append(specs, fmt.Sprintf("%d:%s:%s", i+1, o.Name, action(o.Values)))
+		specs = append(specs, fmt.Sprintf("%d:%s:%s", i+1, o.Name, action(p.operand(i))))
 	}
 	if p.Rest != nil {
 		specs = append(specs, fmt.Sprintf("*:%s:%s", p.Rest.Name, action(p.Rest.Values)))
@@ -66,7 +70,7 @@ func (p *Page) Zsh() string {
 	b.WriteString(fill(zshWalk, p.Name, p))
 	flags := "-s -S"
 	if p.Leading {
-		flags += " -A '-*'"
+		flags += " -A '-?*'"
 	}
 	fmt.Fprintf(&b, "\t_arguments %s :", flags)
 	for _, s := range specs {
