@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,15 +15,19 @@ import (
 	"github.com/gonbd/gonbd/internal/manual"
 )
 
-func main() {
-	if len(os.Args) != 2 || os.Args[1] == "" || strings.HasPrefix(os.Args[1], "-") {
-		fmt.Fprintln(os.Stderr, "usage: man DIR\n\nWrites manual pages and completions for shells below the folder DIR.")
-		os.Exit(2)
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+
+// run gives the exit code.
+func run(args []string, stderr io.Writer) int {
+	if len(args) != 1 || args[0] == "" || strings.HasPrefix(args[0], "-") {
+		fmt.Fprintln(stderr, "usage: man DIR\n\nWrites manual pages and completions for shells below the folder DIR.")
+		return 2
 	}
-	if err := write(os.Args[1]); err != nil {
-		fmt.Fprintln(os.Stderr, "man:", err)
-		os.Exit(1)
+	if err := write(args[0]); err != nil {
+		fmt.Fprintln(stderr, "man:", err)
+		return 1
 	}
+	return 0
 }
 
 func write(dir string) error {
