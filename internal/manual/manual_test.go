@@ -4,10 +4,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gonbd/gonbd/internal/api"
 	"github.com/gonbd/gonbd/internal/roff/rofftest"
 )
 
@@ -94,6 +96,60 @@ func TestOptions(t *testing.T) {
 		slices.Sort(described)
 		if !slices.Equal(listed, described) {
 			t.Errorf("%s lists    %v\nits page has %v", tool, listed, described)
+		}
+	}
+}
+
+// TestExamples looks whether what tools are called with in synopses and
+// examples are options of theirs.
+func TestExamples(t *testing.T) {
+	found := 0
+	check := func(line string) {
+		var p *Page
+		line = regexp.MustCompile(`'[^']*'|"[^"]*"`).ReplaceAllString(line, "quoted")
+		for _, word := range strings.Fields(strings.NewReplacer("[--", "--", "[-", "-", "]", " ] ", ";", " ; ").Replace(line)) {
+			name, _, _ := strings.Cut(word, "=")
+			switch {
+			case Find(word) != nil:
+				p = Find(word)
+			case slices.Contains([]string{"[", "|", "&", "&&", "||", ";"}, word), strings.HasPrefix(word, "psktool"):
+				p = nil
+			case p != nil && strings.HasPrefix(word, "-") && word != "-":
+				found++
+				if !slices.ContainsFunc(p.Options, func(o Option) bool { return slices.Contains(o.Names, strings.TrimSuffix(name, "[")) }) {
+					t.Errorf("%s has no option %s: %s", p.Name, word, line)
+				}
+			}
+		}
+	}
+	for _, p := range Pages() {
+		for _, s := range p.Synopsis {
+			check(p.Name + " " + s)
+		}
+		for _, e := range p.Examples {
+			for line := range strings.SplitSeq(e.Command, "\n") {
+				check(line)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("there are only %d options in all examples", found)
+	}
+}
+
+// TestReferences looks whether the pages of functions exist that others refer
+// to, and those of our tools.
+func TestReferences(t *testing.T) {
+	calls := map[string]bool{"libnbd": true}
+	for i := range api.Calls {
+		calls["nbd_"+api.Calls[i].Name] = true
+	}
+	for _, p := range Pages() {
+		for _, m := range regexp.MustCompile(`\\fB([a-z_0-9-]+)\\fR\(([13])\)`).FindAllStringSubmatch(p.Roff(), -1) {
+			name, section := m[1], m[2]
+			if section == "3" && strings.HasPrefix(name, "nbd") && !calls[name] || section == "1" && strings.HasPrefix(name, "nbd") && Find(name) == nil && name != "nbdkit" {
+				t.Errorf("%s refers to %s(%s), which there is not", p.Name, name, section)
+			}
 		}
 	}
 }

@@ -108,6 +108,7 @@ has 10 seconds for that. A second signal ends nbdfuse at once.`},
 	Examples: []Example{
 		{"A disk of a server as the file {nbd} in a folder:", `mkdir dir
 nbdfuse dir nbd://server/disk &
+until [ -e dir/nbd ]; do sleep 0.1; done
 file dir/nbd
 fusermount3 -u dir`},
 		{"What a qcow2 file holds, read-only, as {dir/disk.raw}:", `nbdfuse -r dir/disk.raw [ qemu-nbd -r -f qcow2 disk.qcow2 ]`},

@@ -162,12 +162,12 @@ Where the beginning of an export is kept while file(1) looks at it.`}}),
 		{"Whether an export can be trimmed:", `if nbdinfo --can trim "nbd+unix:///?socket=/run/nbd.sock"; then echo yes; fi`},
 		{"Which parts of a qcow2 file hold data:", `nbdinfo --map [ qemu-nbd -r -f qcow2 disk.qcow2 ]`},
 		{"How much of it:", `nbdinfo --map --totals [ qemu-nbd -r -f qcow2 disk.qcow2 ]`},
-		{"Sizes for a program:", `nbdinfo --list --json nbd://localhost | jq '.exports[] | {"export-name", "export-size"}'`},
+		{"Sizes for a program:", `nbdinfo --list --json nbd://localhost | jq '.exports[]."export-size"'`},
 	},
 	Differences: `
-The output is the same, byte for byte, but where that of libnbd's tool is no JSON: a list
-in which an export could not be described has no comma too many. Servers of
-old that know no options but the name of an export are described too. Text of the
-server cannot control the terminal.`,
+The output is the same, byte for byte, with few exceptions. A list in which an export could not
+be described is JSON too. Servers of old that know no options but the name of an export are
+described. What a server tells only to those who ask for metadata contexts is shown. Text of
+the server cannot control the terminal.`,
 	SeeAlso: []string{"nbdcopy(1)", "nbddump(1)", "nbdsh(1)", "file(1)", "nbd_connect_uri(3)", "nbd_block_status_64(3)", "libnbd(3)"},
 }

@@ -66,9 +66,9 @@ programs than servers
 - changing a list while a loop goes through it
 - {sort} of lists: {sorted(list)} gives another list. {map}, {filter}, {zip} and {enumerate} give lists`},
 		{"Calls", `
-Methods of a handle are called as in Python: {h.pread(512, 0)} gives bytes, {h.pwrite(data, 0)} takes bytes,
-and what may be left out in the Go or Python binding can be left out or given by its name, as in
-{h.pwrite(data, 0, flags=nbd.CMD_FLAG_FUA)}. Constants are {nbd.CMD_FLAG_FUA}, {nbd.CONTEXT_BASE_ALLOCATION} and so
+Methods of a handle are called as in libnbd's module for Python: {h.pread(512, 0)} gives bytes,
+{h.pwrite(data, 0)} takes bytes, and arguments that have a default, such as flags, can be left out or
+given by their names, as in {h.pwrite(data, 0, flags=nbd.CMD_FLAG_FUA)}. Constants are {nbd.CMD_FLAG_FUA}, {nbd.CONTEXT_BASE_ALLOCATION} and so
 on. Callbacks are functions; one that fails makes the command fail. Data of asynchronous
 commands is in {nbd.Buffer(512)} or {nbd.Buffer.from_bytearray(data)}.
 
@@ -121,7 +121,7 @@ output, {h.connect_systemd_socket_activation} one that knows socket activation.`
 		{"The size of an export:", `nbdsh -u nbd://localhost -c 'print(h.get_size())'`},
 		{"Its first sector, in hexadecimal digits:", `nbdsh -u nbd://localhost -c 'print(h.pread(512, 0).hex())'`},
 		{"Write, and have it be durable:", `nbdsh -u nbd://localhost -c 'h.pwrite(b"x" * 512, 1024, nbd.CMD_FLAG_FUA)'`},
-		{"The extents of the first gigabyte:", `nbdsh --base-allocation -u nbd://localhost -c '
+		{"The extents of the first gigabyte, as many of them as the server tells at once:", `nbdsh --base-allocation -u nbd://localhost -c '
 def show(context, offset, entries, error):
     print(context, offset, entries)
 h.block_status(1 << 30, 0, show)'`},
