@@ -30,7 +30,7 @@ All data in the range is lost. On a terminal you are asked whether you mean it; 
 terminal {--yes} must be given. At the end the server is told to make durable what was done, if
 it offers that.
 
-Requests are as long as the server takes them, 4 gigabytes at least, and several are
+A request covers nearly 4 gigabytes, and all of the range if the server knows extended headers. Several are
 in flight.`,
 		Options: []Option{
 			{Names: []string{"-c", "--check"}, Brief: "change nothing, tell whether it is done already", Text: `
@@ -64,7 +64,7 @@ Zero instead of discarding. nbdzero(1) always does.`},
 		Environment: tlsEnvironment,
 		Files:       tlsFiles,
 		Exit: []Term{
-			{"0", "All of the range was erased; with {--check}, it need not be; or the range is empty."},
+			{"0", "All of the range was erased, or with {--check} need not be; or the range is empty."},
 			{"1", `
 Something went wrong: standard error says what. Or the question was answered by anything but
 yes. Or {--check} has found data.`},

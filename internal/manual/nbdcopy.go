@@ -103,7 +103,7 @@ long line, and hardly with a server on the same machine. Requests complete in an
 order. Pipes are read and written in order, while the other side works in parallel.`},
 		{"Memory", `
 A copy holds data of at most {--queue-size} times the number of connections, which is 32M to 64M
-by default, and less than 4M at its beginning. The size of the disk does not matter.
+by default, and 4M at its beginning. The size of the disk does not matter.
 A request takes a buffer of {--request-size}: {--requests} times that is the most that a
 connection can use.`},
 		{"Hashes", `

@@ -80,7 +80,7 @@ nbdublk --delete /dev/ublkb0`},
 		{"Through TLS, which the kernel's own client does not know:", `nbdublk /dev/ublkb1 "nbds://alice@server/disk?tls-psk-file=/etc/keys.psk"`},
 	},
 	Differences: `
-The options are the same, and {--delete} is there besides. The path of the device is printed. Options for the
-number and depth of queues are not needed.`,
+The options are the same, and {--delete} is there besides. The path of the device is printed, which tells
+where {-} has led.`,
 	SeeAlso: []string{"nbdattach(1)", "nbdfuse(1)", "nbdinfo(1)", "nbd_connect_uri(3)", "libnbd(3)"},
 }

@@ -163,6 +163,6 @@ func overview() string {
 		}
 	}
 	slices.Sort(see)
-	w.Prose(strings.Join(see, ", ") + ", nbdinfo(1), nbdcopy(1).")
+	w.Prose(strings.Join(see, ", ") + ", nbdinfo(1), nbdcopy(1), nbdsh(1).")
 	return w.String()
 }
