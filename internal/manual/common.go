@@ -20,38 +20,36 @@ An export without a name is the server's default one. With {nbds} instead of {nb
 beginning TLS is required. A URI with a question mark must be quoted in the shell.
 nbd_connect_uri(3) has the whole of it.
 
-A command between {[} and {]}, which must be words of their own, is a server that is
-started for this one use. It gets a listening socket by systemd's protocol of socket
-activation, as nbdkit(1), qemu-nbd(8) and nbdserve(1) know it, and is ended, by
-{SIGTERM} and if need be after some seconds by {SIGKILL}, when the tool ends. Its
-standard error is that of the tool. Options between the brackets are the command's;
-a {--} before the opening bracket is not needed, and does no harm.`}
+A command between {[} and {]}, which must be words of their own, is a server that is started
+for this one use. It gets a listening socket by systemd's protocol of socket activation, as
+nbdkit(1), qemu-nbd(8) and nbdserve(1) know it, and is ended, by {SIGTERM} and if need be
+after some seconds by {SIGKILL}, when the tool ends. Its standard error is that of the tool.
+Options between the brackets are the command's; a {--} before the opening bracket is not
+needed, and does no harm.`}
 
 // tlsSection is what there is to know of TLS at the client's side.
 var tlsSection = Section{"TLS", `
-With a URI that begins with {nbds} the connection is encrypted, or there is none. The
-server proves who it is by a certificate or by a shared key.
+With a URI that begins with {nbds} the connection is encrypted, or there is none. The server
+proves who it is by a certificate or by a shared key.
 
-A certificate must come from an authority that is trusted, and bear the name of the
-host that was dialled or of {tls-hostname=NAME} in the URI. Trusted are the authorities
-in {ca-cert.pem} in the folder {tls-certificates=DIR}, or else in the default folder
-(see FILES), or else those of the system. {tls-verify-peer=false} turns the check off,
-and leaves the way open for anyone who can get between client and server: use it for
-tests only. On a Unix domain socket there is no host, and unless {tls-hostname} says
-one any name will do.
+A certificate must come from an authority that is trusted, and bear the name of the host
+that was dialled or of {tls-hostname=NAME} in the URI. Trusted are the authorities in
+{ca-cert.pem} in the folder {tls-certificates=DIR}, or else in the default folder (see
+FILES), or else those of the system. {tls-verify-peer=false} turns the check off, and leaves
+the way open for anyone who can get between client and server: use it for tests only. On a
+Unix domain socket there is no host, and unless {tls-hostname} says one any name will do.
 
-With {tls-psk-file=FILE} client and server share a secret key: the file has lines of a
-user name, a colon and the key in hexadecimal digits, as psktool(1) writes it. The name
-is that before the {@} of the URI, or the login name. Keep the file unreadable for
-others.
+With {tls-psk-file=FILE} client and server share a secret key: the file has lines of a user
+name, a colon and the key in hexadecimal digits, as psktool(1) writes it. The name is that
+before the {@} of the URI, or the login name. Keep the file unreadable for others.
 
 A URI on the command line can be seen by other users of the machine. It names files, and
 never holds a secret itself.`}
 
 var tlsFiles = []Term{
 	{"/etc/pki/libnbd", `
-The folder of certificates for root: {ca-cert.pem}, the authorities to trust, {ca-crl.pem}, what
-they have revoked, and {client-cert.pem} and {client-key.pem}, the client's own
+The folder of certificates for root: {ca-cert.pem}, the authorities to trust, {ca-crl.pem},
+what they have revoked, and {client-cert.pem} and {client-key.pem}, the client's own
 certificate and key, for servers that ask for one.`},
 	{"$HOME/.pki/libnbd", `
 The same for other users.`},
@@ -89,6 +87,6 @@ func helpOption(names ...string) Option {
 var versionOption = Option{Names: []string{"-V", "--version"}, Brief: "print the version and exit", Text: "Print the version, and exit."}
 
 var sizeSection = Section{"Sizes", `
-Sizes and offsets are numbers of bytes, and may have a suffix, in capital or small
-letters: {K}, {M}, {G}, {T}, {P} or {E} for powers of 1024, also written {KB} or {KiB};
-{S} for sectors of 512 bytes; {B} for bytes.`}
+Sizes and offsets are numbers of bytes, and may have a suffix, in capital or small letters:
+{K}, {M}, {G}, {T}, {P} or {E} for powers of 1024, also written {KB} or {KiB}; {S} for
+sectors of 512 bytes; {B} for bytes.`}

@@ -10,22 +10,22 @@ var nbddump = &Page{
 		"[-n N] [-o N] [--color[=WHEN]] [ COMMAND ARGUMENT... ]",
 	},
 	Description: `
-nbddump prints the data of a network block device in hexadecimal digits and as
-characters. Each line has the offset in hexadecimal, 16 bytes, and the same bytes as
-characters, with a dot for each that cannot be printed. Lines that are equal to the one
-before are not printed; a single line with {*} stands for all of them.
+nbddump prints the data of a network block device in hexadecimal digits and as characters.
+Each line has the offset in hexadecimal, 16 bytes, and the same bytes as characters, with a
+dot for each that cannot be printed. Lines that are equal to the one before are not printed;
+a single line with {*} stands for all of them.
 
 	0000000000: 45 46 49 20 50 41 52 54  00 00 01 00 5c 00 00 00 |EFI PART....\...|
 
 Where the server tells which parts of the disk are holes or read as zeroes
 ({base:allocation}), these are not read but printed all the same, so a sparse disk of
-terabytes is dumped as fast as what it holds. If a server offers this and then fails to tell,
-a warning is printed, and the disk is read.`,
+terabytes is dumped as fast as what it holds. If a server offers this and then fails to
+tell, a warning is printed, and the disk is read.`,
 	Options: []Option{
 		{Names: []string{"-n", "--length", "--limit"}, Arg: "N", Brief: "print up to N bytes",
 			Text: `
-Print up to N bytes and stop. The default is all to the end of the disk; 0 prints
-nothing. N can have a suffix: see SIZES.`},
+Print up to N bytes and stop. The default is all to the end of the disk; 0 prints nothing. N
+can have a suffix: see SIZES.`},
 		{Names: []string{"-o", "--offset", "--skip"}, Arg: "N", Brief: "begin at offset N",
 			Text: `
 Begin at offset N in bytes. The default is 0. An offset beyond the end of the disk is an

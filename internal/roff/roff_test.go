@@ -54,7 +54,7 @@ SYNOPSIS
        tool -n N URI
 
 DESCRIPTION
-       A paragraph with --code 'x', nbd-tool(8) and a \ in it.  .so it starts
+       A paragraph with --code 'x', nbd-tool(8) and a \ in it. .so it starts
        with a dot.
 
        •  one
