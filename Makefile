@@ -57,10 +57,12 @@ peers: ## fetch the newest NBD programs to test against, into the user's cache
 	@scripts/peers
 
 manual: ## write manual pages and completions for shells into build/share/
+	@rm -rf build/share
 	@$(GO) run ./internal/gen/man build/share
 
 capi: manual ## build the C library, libnbd.so.0, into build/capi/
 	@PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' GO='$(GO)' capi/build.sh build/capi
+	@rm -rf build/capi/man
 	@cp -R build/share/man build/capi/
 
 install: build manual capi ## install the tools and the C library below DESTDIR and PREFIX
