@@ -227,7 +227,7 @@ func testUblkModes(t *testing.T) {
 	for _, args := range [][]string{
 		{"-", "--unix", path},
 		{"2", "--tcp", "127.0.0.1", port},
-		{"--vsock", "-", "1", fmt.Sprint(vsock.port)},
+		{"-", "--vsock", "1", fmt.Sprint(vsock.port)},
 		{"-", "[", "nbdserve", file, "]"},
 		{"-", "--command", "nbdserve", "-s", file},
 		{"-r", "-", "--unix", path},
