@@ -98,6 +98,7 @@ func (s *server) close(d *ublk.Device) error {
 		}
 		err = d.Close()
 	}
+	err = errors.Join(err, s.flush())
 	stopWatch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,6 +111,18 @@ func (s *server) close(d *ublk.Device) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stallTimeout)
 	defer cancel()
 	return s.c.Shutdown(ctx)
+}
+
+// flush makes durable what the kernel has written: it does not ask for that as
+// it gives a device up.
+func (s *server) flush() error {
+	if s.c.ReadOnly() || !s.c.CanFlush() {
+		return nil
+	}
+	if errno := s.handle(&ublk.Request{Op: ublk.OpFlush}); errno != 0 {
+		return fmt.Errorf("what was written last may not be durable: %w", errno)
+	}
+	return nil
 }
 
 // watch calls stalled, once, if a counter has not changed for that time,

@@ -117,8 +117,12 @@ func testUblk(t *testing.T) {
 	// What is written and not yet saved, a signal saves.
 	data := pattern(1<<20, 9)
 	closeFile := write(t, p.device, data, 5<<20)
+	syncs := disk.syncs.Load()
 	p.end(t, syscall.SIGTERM)
 	equal(t, "what the server has", contents(t, disk, 5<<20, len(data)), data)
+	if disk.syncs.Load() == syncs {
+		t.Error("the server was not told to flush what was saved at the end")
+	}
 	closeFile()
 
 	p = startUblk(t, "-C", "1", "/dev/ublkb5", uri)
