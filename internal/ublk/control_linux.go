@@ -132,12 +132,32 @@ func (c *control) command(cmd uint32, id uint32, args []byte, number uint64) ([]
 	// A command ends with the thread that sent it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := c.send(cmd, id, args, number)
-	if errors.Is(err, unix.EOPNOTSUPP) && !c.plain && cmd != cmdDelAsync {
-		c.plain = true
-		err = c.send(cmd, id, args, number)
-	}
+	err := c.findPlain(cmd, func() error { return c.send(cmd, id, args, number) })
 	return append([]byte(nil), c.buffer[:len(args)]...), err
+}
+
+// findPlain sends a command, and once more with its plain number if the driver
+// may not have known it. A driver before Linux 6.3 has the same error then as
+// for a device that does not exist.
+func (c *control) findPlain(cmd uint32, send func() error) error {
+	missing := func(err error) bool { return unsupported(err) || errors.Is(err, unix.ENODEV) }
+	err := send()
+	if c.plain || cmd == cmdDelAsync || !missing(err) {
+		return err
+	}
+	c.plain = true
+	again := send()
+	if c.plain = !missing(again); c.plain {
+		return again
+	}
+	return err
+}
+
+// unsupported says whether an error is that of a command that the driver does
+// not know.
+func unsupported(err error) bool {
+	const enotsupp = unix.Errno(524) // the kernel's own, which some versions give
+	return errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, enotsupp)
 }
 
 func (c *control) send(cmd uint32, id uint32, args []byte, number uint64) error {
@@ -214,7 +234,7 @@ func (c *control) stop(id uint32) error {
 // is true.
 func (c *control) delete(id uint32) (busy bool, err error) {
 	if !c.plain {
-		if _, err = c.command(cmdDelAsync, id, nil, 0); !errors.Is(err, unix.EOPNOTSUPP) {
+		if _, err = c.command(cmdDelAsync, id, nil, 0); !unsupported(err) {
 			return false, wrap("deleting the device", gone(err))
 		}
 	}

@@ -56,6 +56,36 @@ func TestIoctlNumbers(t *testing.T) {
 	}
 }
 
+// TestOldDrivers has drivers of several versions of Linux, and what they say to
+// commands whose numbers they don't know.
+func TestOldDrivers(t *testing.T) {
+	for name, test := range map[string]struct {
+		ioctl, plain error // what the driver says to both kinds of numbers
+		want         error
+		isPlain      bool
+	}{
+		"6.0":              {unix.ENODEV, nil, nil, true},
+		"6.0, in use":      {unix.ENODEV, unix.EEXIST, unix.EEXIST, true},
+		"6.0, no device":   {unix.ENODEV, unix.ENODEV, unix.ENODEV, false},
+		"6.3":              {unix.Errno(524), nil, nil, true},
+		"6.3, another one": {unix.EOPNOTSUPP, nil, nil, true},
+		"new":              {nil, nil, nil, false},
+		"new, in use":      {unix.EEXIST, nil, unix.EEXIST, false},
+		"new, no device":   {unix.ENODEV, unix.EOPNOTSUPP, unix.ENODEV, false},
+	} {
+		c := &control{}
+		err := c.findPlain(cmdAddDev, func() error {
+			if c.plain {
+				return test.plain
+			}
+			return test.ioctl
+		})
+		if err != test.want || c.plain != test.isPlain {
+			t.Errorf("%s: %v, plain numbers %t; want %v, %t", name, err, c.plain, test.want, test.isPlain)
+		}
+	}
+}
+
 // TestRing reads by a ring, which needs no driver.
 func TestRing(t *testing.T) {
 	r, err := newRing(3)
