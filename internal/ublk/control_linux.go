@@ -327,7 +327,8 @@ func (c *Config) params() []byte {
 	b = le.AppendUint32(b, uint32(c.PhysicalBlockSize))
 	b = le.AppendUint32(b, sectors(c.MaxDiscard))
 	b = le.AppendUint32(b, sectors(c.MaxWriteZeroes))
-	return le.AppendUint32(b, 1) // segment of a discarding request
+	b = le.AppendUint16(b, 1) // segment of a discarding request
+	return le.AppendUint16(b, 0)
 }
 
 // sectors counts sectors, as many as a request can have.
