@@ -93,6 +93,31 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// Somebody has detached the mount while a program has the file open, and mounted
+// another one there: the signal leaves that alone.
+func TestSignalAfterDetach(t *testing.T) {
+	m := mountOurs(t, nil, tooltest.NewServer(t).Command)
+	fd := m.open(os.O_RDONLY)
+	defer syscall.Close(fd)
+	if err := syscall.Unmount(m.dir, syscall.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", m.dir, "tmpfs", 0, "size=4k"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := m.end(); code != cli.ExitTerminated {
+		t.Errorf("exit code %d: %s", code, &m.stderr)
+	}
+	if !isMounted(t, m.dir) {
+		t.Error("what others have mounted there is gone")
+	} else if err := syscall.Unmount(m.dir, 0); err != nil {
+		t.Error(err)
+	}
+}
+
 // The server dies: readers get EIO, and the mount ends when they have gone.
 func TestServerDies(t *testing.T) {
 	for _, hanging := range []bool{false, true} {

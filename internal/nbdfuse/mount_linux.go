@@ -50,6 +50,7 @@ func supported() error {
 // mount is a mount whose requests are served.
 type mount struct {
 	path   string
+	id     uint64        // as mountID has it
 	ended  chan struct{} // closed when it is unmounted and nobody has it open
 	stderr io.Writer
 }
@@ -131,7 +132,7 @@ func newMount(f *fileSystem, at mountpoint, o *options, stderr io.Writer) (*moun
 	if err != nil {
 		return nil, mountError(at.path, err)
 	}
-	m := &mount{path: at.path, ended: make(chan struct{}), stderr: stderr}
+	m := &mount{path: at.path, id: mountID(at.path), ended: make(chan struct{}), stderr: stderr}
 	go func() {
 		server.Serve()
 		close(m.ended)

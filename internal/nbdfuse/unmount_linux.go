@@ -20,6 +20,9 @@ import (
 // now, unless it is mapped into memory and the program still there. To wait for
 // that in the process that serves it could last for ever.
 func (m *mount) unmount() error {
+	if id := mountID(m.path); id != m.id && id != 0 && m.id != 0 {
+		return nil // somebody else has been faster, and what is there now is not ours
+	}
 	err := unix.Unmount(m.path, unix.UMOUNT_NOFOLLOW)
 	switch {
 	case err == unix.EINVAL: // somebody else has been faster
@@ -34,6 +37,17 @@ func (m *mount) unmount() error {
 		return fmt.Errorf("unmounting %s: %w", m.path, err)
 	}
 	return nil
+}
+
+// mountID tells mounts apart, or is 0 where the kernel is too old to do so
+// (Linux 5.8). It asks nothing of the file system, which may be our own.
+func mountID(path string) uint64 {
+	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	var s unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, flags, unix.STATX_MNT_ID|unix.STATX_MNT_ID_UNIQUE, &s); err != nil {
+		return 0
+	}
+	return s.Mnt_id
 }
 
 // fusermount unmounts for users who are not root.
