@@ -4,6 +4,7 @@ package nbdfuse
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -160,6 +161,11 @@ func TestPidfileFails(t *testing.T) {
 	r := tools.Run(t, "", "nbdfuse", "-P", m.dir+"/nothing/pid", m.dir, "nbd://localhost:1")
 	if r.Code != 1 || !strings.Contains(r.Stderr, "--pidfile") {
 		t.Errorf("exit code %d: %s", r.Code, r.Stderr)
+	}
+	// One who waits for the file must not find it before the mount.
+	r = tools.Run(t, "", "nbdfuse", "-P", m.pid, m.dir, "[", "nbdkit", "memory", "no size", "]")
+	if _, err := os.Stat(m.pid); r.Code != 1 || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("exit code %d: %s; the pid file: %v", r.Code, r.Stderr, err)
 	}
 	r = tools.Run(t, "", "nbdfuse", "-P", "/dev/full", m.dir, "[", "nbdkit", "memory", "1M", "]")
 	if r.Code != 1 || !strings.Contains(r.Stderr, "--pidfile") || isMounted(t, m.dir) {

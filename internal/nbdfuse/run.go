@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/gonbd/gonbd/internal/cli"
@@ -41,16 +42,13 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 	}
 	ready := func() error { return nil }
 	if o.pidfile != "" {
-		// Opened now: the mount may hide its folder, and an error comes early.
-		f, err := os.Create(o.pidfile)
+		// Opened now: the mount may hide it, and an error comes early.
+		folder, err := os.OpenRoot(filepath.Dir(o.pidfile))
 		if err != nil {
 			return fmt.Errorf("--pidfile: %w", err)
 		}
-		defer f.Close()
-		ready = func() error {
-			_, err := f.WriteString(strconv.Itoa(os.Getpid()))
-			return errors.Join(err, f.Close())
-		}
+		defer folder.Close()
+		ready = func() error { return errors.Join(writePidfile(folder, o.pidfile), folder.Close()) }
 	}
 	dial := []nbd.Option{nbd.WithStderr(stdio.Err), nbd.WithMetaContexts(nbd.ContextBaseAllocation)}
 	if o.verbose {
@@ -65,4 +63,18 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 		fmt.Fprintf(stdio.Err, "nbdfuse: connections=%d\n", c.Connections())
 	}
 	return serve(ctx, c, at, o, ready, stdio.Err)
+}
+
+// writePidfile writes the process ID to a file in that folder. Programs wait
+// for it, so that it must not be there earlier.
+func writePidfile(folder *os.Root, path string) error {
+	f, err := folder.Create(filepath.Base(path))
+	if err != nil { // perhaps it is a link that leads out of the folder
+		f, err = os.Create(path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strconv.Itoa(os.Getpid()))
+	return errors.Join(err, f.Close())
 }
