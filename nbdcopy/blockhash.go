@@ -27,9 +27,10 @@ type BlockHash struct {
 // waits for those before it in that block: they must have been begun.
 type blockHasher struct {
 	new   func() hash.Hash
-	size  int64         // of a block
-	total int64         // of the disk, or -1 if that is not known
-	zero  func() []byte // the digest of a block of zeroes
+	size  int64           // of a block
+	total int64           // of the disk, or -1 if that is not known
+	zero  func() []byte   // the digest of a block of zeroes
+	done  <-chan struct{} // closed when the hash is not wanted any more
 
 	mu      sync.Mutex
 	turn    *sync.Cond // a block in pieces has got another, or it has ended
@@ -57,7 +58,7 @@ func newBlockHasher(ctx context.Context, b *BlockHash, total int64) (*blockHashe
 	if b.BlockSize < 1 {
 		return nil, fmt.Errorf("the block size of the hash must be at least 1 byte, is %d", b.BlockSize)
 	}
-	s := &blockHasher{new: b.New, size: b.BlockSize, total: total, outer: b.New(), early: map[int64]sameBlocks{}, partial: map[int64]*partialBlock{}}
+	s := &blockHasher{new: b.New, size: b.BlockSize, total: total, done: ctx.Done(), outer: b.New(), early: map[int64]sameBlocks{}, partial: map[int64]*partialBlock{}}
 	s.turn = sync.NewCond(&s.mu)
 	s.zero = sync.OnceValue(func() []byte {
 		h := s.new()
@@ -157,7 +158,12 @@ func (s *blockHasher) putLocked(i int64, b sameBlocks) {
 			return
 		}
 		delete(s.early, s.next)
-		for range b.n {
+		for range b.n { // which may take years
+			select {
+			case <-s.done:
+				return
+			default:
+			}
 			s.outer.Write(b.digest)
 		}
 		s.next += b.n

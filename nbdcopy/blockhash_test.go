@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gonbd/gonbd/nbdcopy"
 )
@@ -130,4 +131,43 @@ func (d *failsAt) ReadAt(ctx context.Context, p []byte, off int64) (int, error) 
 		return 0, d.err
 	}
 	return d.patchy.ReadAt(ctx, p, off)
+}
+
+// void is a disk of zeroes, and large.
+type void struct{ read chan struct{} }
+
+func (*void) Size() int64  { return 1 << 60 }
+func (*void) Close() error { return nil }
+
+func (*void) ReadAt(_ context.Context, p []byte, _ int64) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func (d *void) Extents(_ context.Context, off, n int64) iter.Seq2[nbdcopy.Extent, error] {
+	return func(yield func(nbdcopy.Extent, error) bool) {
+		yield(nbdcopy.Extent{Offset: off, Length: n, Zero: true}, nil)
+		close(d.read)
+	}
+}
+
+// TestBlockHashCancel ends a copy while it hashes a hole that would take years.
+func TestBlockHashCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	src := &void{read: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() {
+		_, err := nbdcopy.Copy(ctx, nbdcopy.Null(), src, nbdcopy.Options{BlockHash: &nbdcopy.BlockHash{New: sha256.New, BlockSize: 512}})
+		done <- err
+	}()
+	<-src.read
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("copying: %v, want %v", err, context.Canceled)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the copy goes on after its context has ended")
+	}
 }
