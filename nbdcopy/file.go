@@ -32,7 +32,7 @@ func File(f *os.File) (*FileDisk, error) {
 		return nil, fmt.Errorf("%s is a folder, not a disk", f.Name())
 	default:
 		d.size = -1
-		d.stream = &stream{r: f, w: f}
+		d.stream = newStream(&stream{r: f, w: f}, f)
 	}
 	return d, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"syscall"
 )
 
 // Reader makes a source of a stream, which is read to its end. Closing it
@@ -11,16 +12,24 @@ import (
 //
 // A read that has begun cannot be interrupted: if the context ends, it goes
 // on in the background until r returns.
-func Reader(r io.Reader) Source { return &stream{r: r} }
+func Reader(r io.Reader) Source { return newStream(&stream{r: r}, r) }
 
 // Writer makes a destination of a stream. Closing it closes w, if w is an
 // io.Closer.
-func Writer(w io.Writer) Destination { return &stream{w: w} }
+func Writer(w io.Writer) Destination { return newStream(&stream{w: w}, w) }
 
 type stream struct {
 	r  io.Reader
 	w  io.Writer
 	at int64
+}
+
+// newStream sees to it that a pipe that is an end of s has room.
+func newStream(s *stream, end any) *stream {
+	if f, ok := end.(syscall.Conn); ok {
+		widen(f)
+	}
+	return s
 }
 
 func (s *stream) Size() int64        { return -1 }
