@@ -152,7 +152,7 @@ func TestProgress(t *testing.T) {
 				}
 				type call struct{ done, total int64 }
 				var calls []call
-				if _, err := Copy(t.Context(), Null(), row.src(src), Options{Requests: 1, Progress: func(done, total int64) {
+				if _, err := Copy(t.Context(), Null(), row.src(src), Options{Requests: 1, RequestSize: mib / 4, Progress: func(done, total int64) {
 					calls = append(calls, call{done, total})
 				}}); err != nil {
 					t.Fatal(err)
@@ -244,7 +244,8 @@ func TestRequests(t *testing.T) {
 		opt  Options
 		want int
 	}{
-		{Options{}, firstWorkers},
+		{Options{}, firstSize * share / DefaultRequestSize},
+		{Options{RequestSize: share / 4}, firstSize},
 		{Options{Requests: 3}, 3},
 		{Options{QueueSize: 5 * DefaultRequestSize}, 5},
 		{Options{QueueSize: 1}, 1},

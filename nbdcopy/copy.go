@@ -11,7 +11,7 @@ import (
 
 // Defaults of Options.
 const (
-	DefaultRequestSize = 256 << 10
+	DefaultRequestSize = 512 << 10
 	DefaultRequests    = 64
 	DefaultQueueSize   = 16 << 20
 	DefaultSparseSize  = 4096
@@ -80,16 +80,17 @@ type Result struct {
 
 // copier is a copy under way.
 type copier struct {
-	src     Source
-	dst     Destination
-	opt     Options
-	request int // size of a request, in bytes
-	workers int
-	sparse  int64 // 0: don't look for zeroes
-	total   int64
-	blank   bool         // zeroes need no writing
-	canZero bool         // the destination can zero, as far as is known
-	hash    *blockHasher // or nil
+	src      Source
+	dst      Destination
+	opt      Options
+	request  int   // size of a request, in bytes
+	workers  int   // requests that may be in flight
+	inFlight int64 // and their bytes; one request always goes
+	sparse   int64 // 0: don't look for zeroes
+	total    int64
+	blank    bool         // zeroes need no writing
+	canZero  bool         // the destination can zero, as far as is known
+	hash     *blockHasher // or nil
 
 	data, zero atomic.Int64
 }
@@ -157,9 +158,14 @@ func newCopier(ctx context.Context, dst Destination, src Source, opt Options) (*
 	if queue == 0 {
 		queue = DefaultQueueSize
 	}
-	c.workers = int(min(int64(requests), max(1, queue/int64(c.request)))) * connections(s, d)
+	// What is beyond these limits, no connection takes.
+	c.workers, c.inFlight = min(requests, 1<<16), max(min(queue, 1<<40), int64(c.request))
 	if opt.Synchronous {
 		c.workers = 1
+	} else {
+		n := connections(s, d)
+		c.workers *= n
+		c.inFlight *= int64(n)
 	}
 	if c.total >= 0 {
 		if err := c.fit(ctx); err != nil {
@@ -183,6 +189,9 @@ func newCopier(ctx context.Context, dst Destination, src Source, opt Options) (*
 	}
 	return c, nil
 }
+
+// whole is how many requests of full length may be in flight.
+func (c *copier) whole() int { return int(min(int64(c.workers), c.inFlight/int64(c.request))) }
 
 // connections is the number of connections that a copy can use: a side that
 // does not count them allows any number.

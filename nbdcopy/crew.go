@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-// crew is the workers of a parallel copy, each with one request at a time and
-// a buffer of its own.
+// crew is the workers of a parallel copy, each with one request at a time.
 //
 // A few requests in flight copy as fast from a server nearby as many, with
 // less memory and less work for the processor's caches; over a long line only
 // many fill it. So a crew begins small, and grows as long as that pays.
+//
+// Its size is a number of workers and, for each, a share of the bytes that may
+// be in flight: so there are more short requests than long ones.
 type crew struct {
 	c    *copier
 	jobs <-chan job
@@ -22,19 +24,19 @@ type crew struct {
 	requests atomic.Int64 // that have been copied, zeroes apart
 	bytes    atomic.Int64 // of them
 
+	buffers *buffers
+
 	mu      sync.Mutex
 	size    int
-	workers []worker
-}
-
-type worker struct {
-	running bool
-	buf     []byte
+	running []bool // of each worker
 }
 
 const (
-	// firstWorkers is the size of a crew when it begins.
-	firstWorkers = 16
+	// firstSize is the size of a crew when it begins.
+	firstSize = 16
+
+	// share is how many bytes for each worker are in flight.
+	share = 256 << 10
 
 	// A size is judged by the rate of at least so many requests for each
 	// worker, and so long a time, looked at so often.
@@ -52,7 +54,7 @@ const (
 )
 
 func newCrew(c *copier, jobs <-chan job, fail context.CancelCauseFunc) *crew {
-	return &crew{c: c, jobs: jobs, fail: fail, workers: make([]worker, c.workers)}
+	return &crew{c: c, jobs: jobs, fail: fail, buffers: newBuffers(int64(c.request))}
 }
 
 // resize makes the crew larger at once, or smaller as workers finish. It must
@@ -61,9 +63,13 @@ func (w *crew) resize(ctx context.Context, size int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.size = size
-	for i := range size {
-		if !w.workers[i].running {
-			w.workers[i].running = true
+	w.buffers.allow(min(int64(size)*share, w.c.inFlight))
+	for i := range min(size, w.c.workers) {
+		if i == len(w.running) {
+			w.running = append(w.running, false)
+		}
+		if !w.running[i] {
+			w.running[i] = true
 			w.wg.Go(func() { w.work(ctx, i) })
 		}
 	}
@@ -74,7 +80,7 @@ func (w *crew) stays(i int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if i >= w.size {
-		w.workers[i].running = false
+		w.running[i] = false
 		return false
 	}
 	return true
@@ -86,21 +92,23 @@ func (w *crew) work(ctx context.Context, i int) {
 		if !ok || ctx.Err() != nil { // files would go on
 			return
 		}
-		if err := w.do(ctx, &w.workers[i].buf, j); err != nil {
+		if err := w.do(ctx, j); err != nil {
 			w.fail(err)
 			return
 		}
 	}
 }
 
-func (w *crew) do(ctx context.Context, buf *[]byte, j job) error {
+func (w *crew) do(ctx context.Context, j job) error {
 	if j.zero {
 		return w.c.copyZeroes(ctx, j.off, j.n)
 	}
-	if *buf == nil {
-		*buf = make([]byte, w.c.request)
+	buf := w.buffers.take(j.n)
+	defer w.buffers.give(buf)
+	if ctx.Err() != nil { // it may have waited long
+		return context.Cause(ctx)
 	}
-	if err := w.c.copy(ctx, (*buf)[:j.n], j.off); err != nil {
+	if err := w.c.copy(ctx, buf, j.off); err != nil {
 		return err
 	}
 	w.requests.Add(1)
@@ -111,8 +119,8 @@ func (w *crew) do(ctx context.Context, buf *[]byte, j job) error {
 // adapt finds the size that the crew works best with, until there is no more
 // to hand out.
 func (w *crew) adapt(ctx context.Context, planned <-chan struct{}) {
-	most := len(w.workers)
-	size := min(firstWorkers, most)
+	most := max(w.c.workers, int((w.c.inFlight+share-1)/share))
+	size := min(firstSize, most)
 	w.resize(ctx, size)
 	if size == most {
 		return

@@ -20,7 +20,7 @@ func TestCrew(t *testing.T) {
 		{"far away, but few are allowed", lasting(10 * time.Millisecond), Options{Requests: 20}, 20},
 		// It reads one at a time, so that more in flight gain nothing. Once
 		// it is tried.
-		{"nearby", oneAtATime(100 * time.Microsecond), Options{}, 2 * firstWorkers},
+		{"nearby", oneAtATime(100 * time.Microsecond), Options{}, 2 * firstSize},
 		// Very far, so that the first requests come late.
 		{"on the moon", lasting(3 * time.Second), Options{}, DefaultRequests},
 	} {

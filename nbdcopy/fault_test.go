@@ -378,7 +378,7 @@ func TestServerErrors(t *testing.T) {
 	}
 	dst := serveDisk(t, &nbdserver.Export{Backend: &backend{Memory: nbdserver.NewMemory(mib), onWrite: full}})
 	_, err := Copy(t.Context(), dst, &fake{data: noise(1, mib)}, Options{})
-	checkError(t, err, syscall.ENOSPC, "writing 262144 bytes at offset ", " of the destination", "no room in the attic")
+	checkError(t, err, syscall.ENOSPC, "writing 524288 bytes at offset ", " of the destination", "no room in the attic")
 
 	m := nbdserver.NewMemory(mib)
 	if _, err := m.WriteAt(noise(1, mib), 0); err != nil {
@@ -386,7 +386,7 @@ func TestServerErrors(t *testing.T) {
 	}
 	src := serveDisk(t, &nbdserver.Export{Backend: &backend{Memory: m, onRead: bad}})
 	_, err = Copy(t.Context(), &fake{data: make([]byte, mib)}, src, Options{})
-	checkError(t, err, syscall.EIO, "reading 262144 bytes at offset 524288 of the source", "moths")
+	checkError(t, err, syscall.EIO, "reading 524288 bytes at offset 524288 of the source", "moths")
 }
 
 // TestServerGone has the server go in the middle of the copy.

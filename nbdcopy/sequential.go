@@ -40,7 +40,7 @@ func (c *copier) get(ctx context.Context, free <-chan *piece) *piece {
 // fromStream copies a source that is read in order: one goroutine reads,
 // others write what it has read.
 func (c *copier) fromStream(ctx context.Context, cancel context.CancelCauseFunc) error {
-	writers := c.workers
+	writers := c.whole()
 	if isSequential(c.dst) {
 		writers = 1
 	}
@@ -113,8 +113,8 @@ func (c *copier) readStream(ctx context.Context, free <-chan *piece, full chan<-
 // toStream copies to a destination that is written in order: several
 // requests read ahead, one goroutine writes what they have read.
 func (c *copier) toStream(ctx context.Context, cancel context.CancelCauseFunc) error {
-	free := c.buffers(c.workers)
-	order := make(chan *piece, c.workers)
+	free := c.buffers(c.whole())
+	order := make(chan *piece, c.whole())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(order)

@@ -116,7 +116,7 @@ func checkFile(t *testing.T, path, want string) {
 }
 
 // server serves a disk on a Unix socket, and gives its URI.
-func server(t *testing.T, e *nbdserver.Export) string {
+func server(t *testing.T, e *nbdserver.Export, configure ...func(*nbdserver.Server)) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nbdcopy") // t.TempDir's names can be too long for sockets
 	if err != nil {
@@ -128,6 +128,9 @@ func server(t *testing.T, e *nbdserver.Export) string {
 		t.Fatal(err)
 	}
 	s := &nbdserver.Server{Exports: []*nbdserver.Export{e}}
+	for _, f := range configure {
+		f(s)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

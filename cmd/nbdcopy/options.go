@@ -75,7 +75,7 @@ func parse(args []string) (*options, error) {
 	f.VarP(&sparse, "sparse", "S", "look for zeroes in blocks of `SIZE` bytes, a power of 2; 0: don't look (default 4096)")
 	f.Lookup("sparse").DefValue = ""
 	f.BoolVar(&o.copy.Synchronous, "synchronous", false, "copy one request after the other, in order")
-	f.IntVarP(&o.threads, "threads", "T", 0, "use up to `N` processors; 0: all of them")
+	f.IntVarP(&o.threads, "threads", "T", 0, "use up to `N` processors; 0: as many as the copy has use for")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell on standard error what happens")
 	f.BoolVarP(&o.version, "version", "V", false, "print the version and exit")
 	f.BoolVar(&o.help, "help", false, "print this and exit")

@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 		return err
 	}
 	if o.threads > 0 {
-		runtime.GOMAXPROCS(o.threads)
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.threads))
 	}
 	logger := cli.Logger("nbdcopy", stdio.Err, o.verbose)
 	// Who calls the tool has chosen the URI: it may name files of keys.
@@ -60,6 +60,9 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.threads == 0 && os.Getenv("GOMAXPROCS") == "" {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors(o, src, dst)))
+	}
 	result, err := nbdcopy.Copy(ctx, dst, src, o.copy)
 	p.end()
 	if err == nil && result.BlockHash != nil {
@@ -73,6 +76,24 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 		logger.Debug("nbdcopy: done", "size", result.Size, "data", result.Data, "zero", result.Zero)
 	}
 	return err
+}
+
+// processors is how many a copy has use for. Where it only moves bytes between
+// sockets, half of them do: they wait most of the time, which more of them do
+// at a higher price, and servers nearby want some too. Files keep a processor
+// waiting; encryption and hashes keep it busy.
+func processors(o *options, src nbdcopy.Source, dst nbdcopy.Destination) int {
+	all := runtime.GOMAXPROCS(0)
+	if o.copy.BlockHash == nil && sockets(src) && (sockets(dst) || dst == nbdcopy.Null()) {
+		return (all + 1) / 2
+	}
+	return all
+}
+
+// sockets says whether an endpoint is a server, without TLS.
+func sockets(endpoint any) bool {
+	d, ok := endpoint.(*nbdcopy.NBDDisk)
+	return ok && !d.Client().Protocol().TLS
 }
 
 func closing(what string, c io.Closer) error {

@@ -5,15 +5,20 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/gonbd/gonbd/internal/cli"
+	"github.com/gonbd/gonbd/internal/testcerts"
+	"github.com/gonbd/gonbd/nbd"
 	"github.com/gonbd/gonbd/nbdserver"
+	"github.com/gonbd/gonbd/nbduri"
 )
 
 // text is no multiple of anything, and has zeroes in it.
@@ -132,6 +137,53 @@ func TestProgressBar(t *testing.T) {
 	}
 	if r := good(t, text, "-p", "-", "null:"); strings.ContainsAny(r.err, "\r\x1b") || strings.Count(r.err, "\n") != 1 {
 		t.Errorf("the bar of a stream is %q", r.err)
+	}
+}
+
+// TestProcessors checks for which copies half of them are enough.
+func TestProcessors(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	keys := testcerts.WriteKeys(t, t.TempDir())
+	psk, err := nbdserver.LoadKeys(keys, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(2 * len(text))
+	plain := server(t, &nbdserver.Export{Backend: nbdserver.NewMemory(size)})
+	secret := server(t, &nbdserver.Export{Backend: nbdserver.NewMemory(size)}, func(s *nbdserver.Server) { s.PSK = psk })
+	secret = strings.Replace(secret, "nbd+unix:///", "nbds+unix://alice@/", 1) + "&tls-psk-file=" + url.QueryEscape(keys)
+	disk, out := file(t, text), filepath.Join(t.TempDir(), "out")
+	for _, test := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{plain, "null:"}, 2},
+		{[]string{plain, plain}, 2},
+		{[]string{plain, out}, 4},
+		{[]string{plain, "-"}, 4},
+		{[]string{disk, plain}, 4},
+		{[]string{secret, "null:"}, 4},
+		{[]string{plain, secret}, 4},
+		{[]string{"--blkhash", plain, "null:"}, 4},
+	} {
+		o, err := parse(test.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.open.NBD = []nbd.Option{nbd.WithPermissions(nbduri.Permissions{Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true})}
+		src, err := openSource(t.Context(), o, cli.Stdio{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.Close()
+		dst, err := openDestination(t.Context(), o, cli.Stdio{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dst.Close()
+		if got := processors(o, src, dst); got != test.want {
+			t.Errorf("%q: %d processors, expected %d of 4", test.args, got, test.want)
+		}
 	}
 }
 

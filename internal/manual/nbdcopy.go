@@ -61,7 +61,7 @@ the source is not known, as from a pipe.`},
 Hold at most SIZE bytes of data for each connection. The default is 16M. One request goes in
 any case. See MEMORY.`},
 		{Names: []string{"--request-size"}, Arg: "SIZE", Brief: "read and write at most SIZE bytes at once", Text: `
-Read and write at most SIZE bytes at once, a power of 2 from 4K to 32M. The default is 256K.
+Read and write at most SIZE bytes at once, a power of 2 from 4K to 32M. The default is 512K.
 A server that takes less gets less.`},
 		{Names: []string{"-R", "--requests"}, Arg: "N", Brief: "have at most N requests in flight for each connection", Text: `
 Have at most N requests in flight for each connection. The default is 64.`},
@@ -73,7 +73,8 @@ ZEROES.`},
 Copy one request after the other, in order, over one connection. This is for servers that
 can't do more, and slow.`},
 		{Names: []string{"-T", "--threads"}, Arg: "N", Brief: "use up to N processors", Text: `
-Use up to N processors. The default, 0, is all of them.`},
+Use up to N processors. The default, 0, is half of them to copy between servers without TLS,
+and all of them else.`},
 		{Names: []string{"-v", "--verbose"}, Brief: "tell what happens", Text: `
 Tell on standard error what happens.`},
 		versionOption,
@@ -96,10 +97,11 @@ the source is read.`},
 		{"Speed", `
 Several requests are in flight at a time, over several connections where the server says
 that all of them see the same data (see {can_multi_conn} in nbdinfo(1)); between two servers
-the smaller number of connections counts. A copy begins with 16 requests, and has more, up
-to the limit, as long as twice as many copy faster: it pays over a long line, and hardly
+the smaller number of connections counts. A copy begins with up to 16 requests and 4M in
+flight, and has more, up to the limit, as long as twice as many copy faster: it pays over a long line, and hardly
 with a server on the same machine. Requests complete in any order. Pipes are read and
-written in order, while the other side works in parallel.`},
+written in order, while the other side works in parallel; they are made to hold 1M, if the
+system lets them.`},
 		{"Memory", `
 A copy holds data of at most {--queue-size} times the number of connections, which is 32M to
 64M by default, and 4M at its beginning. The size of the disk does not matter. A request
