@@ -14,6 +14,7 @@ const (
 	DefaultRequestSize = 512 << 10
 	DefaultRequests    = 64
 	DefaultQueueSize   = 16 << 20
+	MaxDefaultQueue    = 48 << 20
 	DefaultSparseSize  = 4096
 )
 
@@ -30,7 +31,8 @@ type Options struct {
 	Requests int
 
 	// QueueSize is how many bytes of data they may have, for each connection;
-	// 0 means DefaultQueueSize. One request always goes.
+	// 0 means DefaultQueueSize, and MaxDefaultQueue for all of them. One
+	// request always goes.
 	QueueSize int64
 
 	// SparseSize is the size in bytes of the blocks that are looked at for
@@ -166,6 +168,9 @@ func newCopier(ctx context.Context, dst Destination, src Source, opt Options) (*
 		n := connections(s, d)
 		c.workers *= n
 		c.inFlight *= int64(n)
+	}
+	if opt.QueueSize == 0 {
+		c.inFlight = min(c.inFlight, max(MaxDefaultQueue, int64(c.request)))
 	}
 	if c.total >= 0 {
 		if err := c.fit(ctx); err != nil {

@@ -60,6 +60,31 @@ func oneAtATime(d time.Duration) func() func() {
 	}
 }
 
+// TestMaxDefaultQueue checks how many bytes may be in flight over four
+// connections.
+func TestMaxDefaultQueue(t *testing.T) {
+	src := struct {
+		*fake
+		lines
+	}{&fake{}, 4}
+	for _, row := range []struct {
+		opt  Options
+		want int64
+	}{
+		{Options{}, MaxDefaultQueue},
+		{Options{QueueSize: DefaultQueueSize}, 4 * DefaultQueueSize},
+		{Options{RequestSize: 2 * MaxDefaultQueue}, 2 * MaxDefaultQueue},
+	} {
+		c, err := newCopier(t.Context(), Null(), src, row.opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.inFlight != row.want {
+			t.Errorf("%+v: %d bytes may be in flight, expected %d", row.opt, c.inFlight, row.want)
+		}
+	}
+}
+
 // TestCrewAsksAgain has a disk nearby move far away in the middle of the copy.
 func TestCrewAsksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

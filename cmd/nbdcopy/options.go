@@ -94,7 +94,13 @@ func parse(args []string) (*options, error) {
 	}
 	o.src, o.dst = sources[0], sources[1]
 	o.copy.RequestSize, o.copy.QueueSize = int(requestSize), int64(queueSize)
-	return o, o.check(int64(sparse))
+	if err := o.check(int64(sparse)); err != nil {
+		return nil, err
+	}
+	if !f.Changed("queue-size") {
+		o.copy.QueueSize = 0 // for all connections there is another limit
+	}
+	return o, nil
 }
 
 // check refuses values that make no sense, naming the option.

@@ -17,7 +17,7 @@ func TestOptions(t *testing.T) {
 		holds func(o *options) bool
 	}{
 		{"", func(o *options) bool {
-			return o.copy.RequestSize == 512<<10 && o.copy.QueueSize == 16<<20 && o.copy.SparseSize == 0 && o.open.Connections == nbdcopy.DefaultConnections() &&
+			return o.copy.RequestSize == 512<<10 && o.copy.QueueSize == 0 && o.copy.SparseSize == 0 && o.open.Connections == nbdcopy.DefaultConnections() &&
 				!o.copy.Allocated && !o.copy.DestinationIsZero && !o.copy.Flush && !o.copy.NoExtents && !o.copy.Synchronous && o.progress == "" && o.threads == 0
 		}},
 		{"--allocated", func(o *options) bool { return o.copy.Allocated }},

@@ -100,7 +100,7 @@ func rows() []row {
 				return task{}, err
 			}
 			uri, err := b.nbdkit("unix", "-r", "file", disk)
-			return task{args: []string{uri, "null:"}, qemu: toNull(uri, "1T")}, err
+			return task{args: []string{uri, "null:"}}, err // qemu-img takes minutes
 		}},
 		row{name: "nbdcopy, 4 KiB in each 64 KiB of 8 GiB, nbdkit file → null:", wall: 0.8, cpu: 0.9, setup: func(b *bench) (task, error) {
 			disk := filepath.Join(b.dir, "row-islands")

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,8 +109,10 @@ func (b *bench) row(bin string, r row) error {
 	}
 	costs := make([][]cost, len(contenders))
 	for i := range b.rounds + 1 {
-		for j, command := range contenders {
-			c, err := w.run(command, max(r.runs, 1))
+		for k := range contenders {
+			// Each comes first in turn: who ran before leaves caches behind.
+			j := (i + k) % len(contenders)
+			c, err := w.run(contenders[j], max(r.runs, 1))
 			if err != nil {
 				return err
 			}
@@ -208,7 +209,7 @@ func pipeThrough(cmd *exec.Cmd, file string) (stop func() error, err error) {
 		return nil, err
 	}
 	cmd.Stdin, cmd.Stdout = stdin.(*os.File), w
-	out.Stdin, out.Stdout = r, io.Discard
+	out.Stdin = r
 	if err := errors.Join(in.Start(), out.Start()); err != nil {
 		return nil, err
 	}

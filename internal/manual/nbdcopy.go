@@ -58,8 +58,8 @@ long it will still take. Where that is no terminal, only the last state is shown
 open, for programs: one for each percent. Nothing of the kind is written while the size of
 the source is not known, as from a pipe.`},
 		{Names: []string{"--queue-size"}, Arg: "SIZE", Brief: "hold at most SIZE bytes for each connection", Text: `
-Hold at most SIZE bytes of data for each connection. The default is 16M. One request goes in
-any case. See MEMORY.`},
+Hold at most SIZE bytes of data for each connection. The default is 16M, and 48M for all of
+them. One request goes in any case. See MEMORY.`},
 		{Names: []string{"--request-size"}, Arg: "SIZE", Brief: "read and write at most SIZE bytes at once", Text: `
 Read and write at most SIZE bytes at once, a power of 2 from 4K to 32M. The default is 512K.
 A server that takes less gets less.`},
@@ -104,7 +104,7 @@ written in order, while the other side works in parallel; they are made to hold 
 system lets them.`},
 		{"Memory", `
 A copy holds data of at most {--queue-size} times the number of connections, which is 32M to
-64M by default, and 4M at its beginning. The size of the disk does not matter. A request
+48M by default, and 4M at its beginning. The size of the disk does not matter. A request
 takes a buffer of {--request-size}: {--requests} times that is the most that a connection
 can use.`},
 		{"Hashes", `
