@@ -24,10 +24,15 @@ type stream struct {
 	at int64
 }
 
+// pipeSize is how much a pipe should hold, in bytes: as much as it may without
+// privileges, by default. In the usual 64 KiB a long read or write is a matter
+// of many turns of both sides.
+const pipeSize = 1 << 20
+
 // newStream sees to it that a pipe that is an end of s has room.
 func newStream(s *stream, end any) *stream {
 	if f, ok := end.(syscall.Conn); ok {
-		widen(f)
+		widen(f, pipeSize)
 	}
 	return s
 }
