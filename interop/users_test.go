@@ -98,10 +98,7 @@ func sparseDisk() []byte {
 func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		if os.Getenv("GONBD_NO_SKIP") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		peers.Skip(t, err)
 	}
 }
 

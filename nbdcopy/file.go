@@ -32,7 +32,7 @@ func File(f *os.File) (*FileDisk, error) {
 		return nil, fmt.Errorf("%s is a folder, not a disk", f.Name())
 	default:
 		d.size = -1
-		d.stream = newStream(&stream{r: f, w: f}, f)
+		d.stream = newStream(f, f)
 	}
 	return d, nil
 }

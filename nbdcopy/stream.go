@@ -8,15 +8,15 @@ import (
 )
 
 // Reader makes a source of a stream, which is read to its end. Closing it
-// closes r, if r is an io.Closer.
+// closes r, if r is an io.Closer. A pipe is made to hold 1 MiB, if it may.
 //
 // A read that has begun cannot be interrupted: if the context ends, it goes
 // on in the background until r returns.
-func Reader(r io.Reader) Source { return newStream(&stream{r: r}, r) }
+func Reader(r io.Reader) Source { return newStream(r, nil) }
 
 // Writer makes a destination of a stream. Closing it closes w, if w is an
-// io.Closer.
-func Writer(w io.Writer) Destination { return newStream(&stream{w: w}, w) }
+// io.Closer. A pipe is made to hold 1 MiB, if it may.
+func Writer(w io.Writer) Destination { return newStream(nil, w) }
 
 type stream struct {
 	r  io.Reader
@@ -29,12 +29,13 @@ type stream struct {
 // of many turns of both sides.
 const pipeSize = 1 << 20
 
-// newStream sees to it that a pipe that is an end of s has room.
-func newStream(s *stream, end any) *stream {
-	if f, ok := end.(syscall.Conn); ok {
-		widen(f, pipeSize)
+func newStream(r io.Reader, w io.Writer) *stream {
+	for _, end := range []any{r, w} {
+		if f, ok := end.(syscall.Conn); ok {
+			widen(f, pipeSize)
+		}
 	}
-	return s
+	return &stream{r: r, w: w}
 }
 
 func (s *stream) Size() int64        { return -1 }

@@ -9,9 +9,9 @@ import (
 	"runtime"
 
 	"github.com/gonbd/gonbd/internal/cli"
+	"github.com/gonbd/gonbd/internal/source"
 	"github.com/gonbd/gonbd/nbd"
 	"github.com/gonbd/gonbd/nbdcopy"
-	"github.com/gonbd/gonbd/nbduri"
 )
 
 func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
@@ -34,10 +34,7 @@ func run(ctx context.Context, args []string, stdio cli.Stdio) (err error) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.threads))
 	}
 	logger := cli.Logger("nbdcopy", stdio.Err, o.verbose)
-	// Who calls the tool has chosen the URI: it may name files of keys.
-	o.open.NBD = []nbd.Option{nbd.WithLogger(logger), nbd.WithStderr(stdio.Err), nbd.WithPermissions(nbduri.Permissions{
-		Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true, TLSPriority: true,
-	})}
+	o.open.NBD = []nbd.Option{nbd.WithLogger(logger), nbd.WithStderr(stdio.Err), source.Permissions()}
 	o.copy.Warn = func(err error) { fmt.Fprintf(stdio.Err, "nbdcopy: warning: %v\n", err) }
 
 	hash, err := o.hashWriter(stdio.Out)

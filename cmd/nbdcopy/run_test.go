@@ -15,10 +15,10 @@ import (
 	"testing"
 
 	"github.com/gonbd/gonbd/internal/cli"
+	"github.com/gonbd/gonbd/internal/source"
 	"github.com/gonbd/gonbd/internal/testcerts"
 	"github.com/gonbd/gonbd/nbd"
 	"github.com/gonbd/gonbd/nbdserver"
-	"github.com/gonbd/gonbd/nbduri"
 )
 
 // text is no multiple of anything, and has zeroes in it.
@@ -170,7 +170,7 @@ func TestProcessors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.open.NBD = []nbd.Option{nbd.WithPermissions(nbduri.Permissions{Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true})}
+		o.open.NBD = []nbd.Option{source.Permissions()}
 		src, err := openSource(t.Context(), o, cli.Stdio{})
 		if err != nil {
 			t.Fatal(err)

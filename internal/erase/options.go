@@ -53,8 +53,7 @@ type options struct {
 	check, zero, fast   bool
 	quiet, verbose, yes bool
 
-	help, version bool
-	listing       string
+	text string // that is asked for instead of work
 }
 
 func parseOptions(name string, zero bool, args []string) (*options, error) {
@@ -63,22 +62,20 @@ func parseOptions(name string, zero bool, args []string) (*options, error) {
 	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	f.BoolVarP(&o.check, "check", "c", false, "check")
 	f.BoolVar(&o.fast, "fast-zero", false, "fast zero")
-	f.BoolVarP(&o.help, "help", "h", false, "help")
 	f.StringVarP(&length, "length", "l", "", "length")
 	f.StringVarP(&offset, "offset", "o", "", "offset")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "quiet")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "verbose")
-	f.BoolVarP(&o.version, "version", "V", false, "version")
 	f.BoolVarP(&o.yes, "yes", "y", false, "yes")
 	f.BoolVarP(&o.zero, "zero", "z", false, "zero")
-	list := cli.ListingFlags(f)
+	text := cli.TextFlags(f, "h", usageText(name), name+" "+cli.Version()+"\n")
 
 	sources, err := cli.Parse(f, args)
 	if err != nil {
 		return nil, &cli.ExitError{Code: exitUsage, Err: err}
 	}
 	o.zero = o.zero || o.fast || zero
-	if o.listing = list(); o.help || o.version || o.listing != "" {
+	if o.text = text(); o.text != "" {
 		return o, nil
 	}
 	if o.offsetGiven = f.Changed("offset"); o.offsetGiven {

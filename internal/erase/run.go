@@ -25,15 +25,8 @@ func run(ctx context.Context, name string, zero bool, args []string, stdio cli.S
 	if err != nil {
 		return err
 	}
-	text := o.listing
-	switch {
-	case o.help:
-		text = usageText(name)
-	case o.version:
-		text = fmt.Sprintf("%s %s\n", name, cli.Version())
-	}
-	if text != "" {
-		_, err = io.WriteString(stdio.Out, text)
+	if o.text != "" {
+		_, err = io.WriteString(stdio.Out, o.text)
 		return err
 	}
 	dial := []nbd.Option{nbd.WithStderr(stdio.Err)}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gonbd/gonbd/internal/engine"
+	"github.com/gonbd/gonbd/internal/peers"
 )
 
 // serveTCP starts a server on a free port of this machine.
@@ -143,10 +144,7 @@ func TestConnectSocket(t *testing.T) {
 
 func nbdkit(t *testing.T) {
 	if _, err := exec.LookPath("nbdkit"); err != nil {
-		if os.Getenv("GONBD_NO_SKIP") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		peers.Skip(t, err)
 	}
 }
 

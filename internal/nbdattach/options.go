@@ -59,8 +59,7 @@ type options struct {
 	verbose bool
 	config  nbdkernel.Config // but for what needs more than the command line
 
-	help, version bool
-	listing       string
+	text string // that is asked for instead of work
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -80,16 +79,13 @@ func parseOptions(args []string) (*options, error) {
 	f.DurationVar(&o.config.Timeout, "timeout", 0, "timeout")
 	f.DurationVar(&o.config.DeadConnTimeout, "wait", time.Minute, "wait")
 	f.BoolVar(&o.config.DetachOnClose, "auto-detach", false, "auto-detach")
-	f.BoolVar(&o.help, "help", false, "help")
-	f.BoolVarP(&o.version, "version", "V", false, "version")
-	listing := cli.ListingFlags(f)
+	text := cli.TextFlags(f, "", usage, "nbdattach "+cli.Version()+"\n")
 
 	operands, err := cli.Parse(f, args)
 	if err != nil {
 		return nil, err
 	}
-	o.listing = listing()
-	if o.help || o.version || o.listing != "" {
+	if o.text = text(); o.text != "" {
 		return o, nil
 	}
 	for _, s := range operands {

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/gonbd/gonbd/internal/cli"
+	"github.com/gonbd/gonbd/internal/source"
 	"github.com/gonbd/gonbd/nbd"
 	"github.com/gonbd/gonbd/nbdkernel"
-	"github.com/gonbd/gonbd/nbduri"
 )
 
 // saveTimeout is how long detaching waits for what was written to be saved
@@ -24,16 +23,9 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 	if err != nil {
 		return err
 	}
-	text := o.listing
 	switch {
-	case o.help:
-		text = usage
-	case o.version:
-		text = fmt.Sprintf("nbdattach %s\n", cli.Version())
-	}
-	switch {
-	case text != "":
-		_, err = io.WriteString(stdio.Out, text)
+	case o.text != "":
+		_, err = io.WriteString(stdio.Out, o.text)
 		return err
 	case o.detach:
 		return nbdkernel.Detach(ctx, o.config.Device, o.force)
@@ -46,16 +38,9 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 }
 
 func attach(ctx context.Context, o *options, stdio cli.Stdio) error {
-	level := slog.LevelWarn
-	if o.verbose {
-		level = slog.LevelDebug
-	}
-	log := slog.New(slog.NewTextHandler(stdio.Err, &slog.HandlerOptions{Level: level}))
+	log := cli.Logger("nbdattach", stdio.Err, o.verbose)
 	o.config.Logger = log
-	// Whoever writes a command line may name local files in the URI.
-	o.config.Dial = []nbd.Option{nbd.WithLogger(log), nbd.WithStderr(stdio.Err), nbd.WithPermissions(nbduri.Permissions{
-		Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true, TLSPriority: true,
-	})}
+	o.config.Dial = []nbd.Option{nbd.WithLogger(log), nbd.WithStderr(stdio.Err), source.Permissions()}
 	d, err := nbdkernel.Attach(ctx, o.uri, o.config)
 	if err != nil {
 		return err

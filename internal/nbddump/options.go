@@ -44,8 +44,7 @@ type options struct {
 	length int64 // at most
 	color  cli.ColorMode
 
-	help, version bool
-	listing       string
+	text string // that is asked for instead of work
 }
 
 // What pflag would show of an option. Spellings of one option have the same.
@@ -68,17 +67,15 @@ func parseOptions(args []string) (*options, error) {
 		f.Lookup(name).NoOptDefVal = "always"
 		f.BoolFunc("no-"+name, theNoColor, func(string) error { return o.setColor("never") })
 	}
-	f.BoolVar(&o.help, "help", false, "help")
-	f.BoolVarP(&o.version, "version", "V", false, "version")
-	list := cli.ListingFlags(f)
+	text := cli.TextFlags(f, "", usage, fmt.Sprintf("nbddump %[1]s\ngonbd %[1]s\n", cli.Version()))
 
 	sources, err := cli.Parse(f, args)
 	if err != nil {
 		return nil, err
 	}
-	o.listing = list()
+	o.text = text()
 	switch {
-	case o.help || o.version || o.listing != "":
+	case o.text != "":
 	case len(sources) == 0:
 		return nil, cli.Usagef("which disk? Give an NBD URI, or a command between [ and ]")
 	case len(sources) > 1:

@@ -42,11 +42,7 @@ func (h *hanging) ReadAt(p []byte, off int64) (int, error) {
 func needFuse(t testing.TB) {
 	t.Helper()
 	if err := supported(); err != nil || os.Geteuid() != 0 {
-		err = errors.Join(err, errors.New("mounting needs /dev/fuse and root"))
-		if os.Getenv("GONBD_NO_SKIP") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		peers.Skip(t, errors.Join(err, errors.New("mounting needs /dev/fuse and root")))
 	}
 }
 

@@ -1,6 +1,8 @@
 package nbdfuse
 
 import (
+	"fmt"
+
 	"github.com/spf13/pflag"
 
 	"github.com/gonbd/gonbd/internal/cli"
@@ -57,8 +59,7 @@ type options struct {
 
 	readonly, single, verbose bool
 
-	help, fuseHelp, version bool
-	listing                 string
+	text string // that is asked for instead of work
 }
 
 // What pflag would show of an option. Spellings of one option have the same.
@@ -76,9 +77,7 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVarP(&o.readonly, "readonly", "r", false, theReadonly)
 	f.BoolVar(&o.readonly, "read-only", false, theReadonly)
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "verbose")
-	f.BoolVar(&o.fuseHelp, "fuse-help", false, "FUSE help")
-	f.BoolVar(&o.help, "help", false, "help")
-	f.BoolVarP(&o.version, "version", "V", false, "version")
+	wantFuseHelp := f.Bool("fuse-help", false, "FUSE help")
 	// These have no long names, which pflag wants: so they get hidden ones.
 	f.BoolVarP(&o.verbose, "debug", "d", false, "verbose")
 	f.BoolVarP(&o.single, "single-thread", "s", false, "single")
@@ -86,15 +85,17 @@ func parseOptions(args []string) (*options, error) {
 	for _, name := range []string{"debug", "single-thread", "fuse-option"} {
 		f.Lookup(name).Hidden = true
 	}
-	list := cli.ListingFlags(f)
+	text := cli.TextFlags(f, "", usage, fmt.Sprintf("nbdfuse %[1]s\ngonbd %[1]s\n", cli.Version()))
 
 	rest, err := cli.ParseLeading(f, args)
 	if err != nil {
 		return nil, err
 	}
-	o.listing = list()
+	if o.text = text(); o.text == "" && *wantFuseHelp {
+		o.text = fuseHelp
+	}
 	switch {
-	case o.help || o.fuseHelp || o.version || o.listing != "":
+	case o.text != "":
 		return o, nil
 	case len(rest) == 0:
 		return nil, cli.Usagef("where? Give a mount point, a folder or a file, and a server")

@@ -20,17 +20,8 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 	if err != nil {
 		return err
 	}
-	text := o.listing
-	switch {
-	case o.help:
-		text = usage
-	case o.fuseHelp:
-		text = fuseHelp
-	case o.version:
-		text = fmt.Sprintf("nbdfuse %[1]s\ngonbd %[1]s\n", cli.Version())
-	}
-	if text != "" {
-		_, err = io.WriteString(stdio.Out, text)
+	if o.text != "" {
+		_, err = io.WriteString(stdio.Out, o.text)
 		return err
 	}
 	at, err := findMountpoint(o.mountpoint)

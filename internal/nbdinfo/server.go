@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/gonbd/gonbd/internal/source"
 	"github.com/gonbd/gonbd/nbd"
 	"github.com/gonbd/gonbd/nbduri"
 )
@@ -22,10 +23,7 @@ func newServer(o *options, stderr io.Writer) *server {
 	return &server{
 		uri:     o.uri,
 		command: o.source.Command,
-		// Whoever writes a command line may name local files in it.
-		options: []nbd.Option{nbd.WithStderr(stderr), nbd.WithPermissions(nbduri.Permissions{
-			Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true, TLSPriority: true,
-		})},
+		options: []nbd.Option{nbd.WithStderr(stderr), source.Permissions()},
 	}
 }
 

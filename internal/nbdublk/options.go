@@ -59,8 +59,7 @@ type options struct {
 	readOnly    bool
 	verbose     bool
 
-	help, version bool
-	listing       string
+	text string // that is asked for instead of work
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -70,17 +69,15 @@ func parseOptions(args []string) (*options, error) {
 	f.BoolVarP(&o.readOnly, "readonly", "r", false, "read-only")
 	f.BoolVar(&o.readOnly, "read-only", false, "read-only")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "verbose")
-	f.BoolVar(&o.help, "help", false, "help")
-	f.BoolVarP(&o.version, "version", "V", false, "version")
-	listing := cli.ListingFlags(f)
+	text := cli.TextFlags(f, "", usage, "nbdublk "+cli.Version()+"\n")
 	f.BoolVar(&o.remove, "delete", false, "delete")
 
 	words, err := cli.ParseLeading(f, args)
 	if err != nil {
 		return nil, err
 	}
-	switch o.listing = listing(); {
-	case o.help || o.version || o.listing != "":
+	switch o.text = text(); {
+	case o.text != "":
 		return o, nil
 	case o.remove && (len(words) != 1 || words[0] == "-"):
 		return nil, cli.Usagef("with --delete there should be one device, such as /dev/ublkb0, but there is %q", words)

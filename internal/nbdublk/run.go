@@ -24,15 +24,8 @@ func Run(ctx context.Context, args []string, stdio cli.Stdio) error {
 	if err != nil {
 		return err
 	}
-	text := o.listing
-	switch {
-	case o.help:
-		text = usage
-	case o.version:
-		text = fmt.Sprintf("nbdublk %s\n", cli.Version())
-	}
-	if text != "" {
-		_, err = io.WriteString(stdio.Out, text)
+	if o.text != "" {
+		_, err = io.WriteString(stdio.Out, o.text)
 		return err
 	}
 	if o.remove {

@@ -82,13 +82,8 @@ func (tree Tree) Has(prog string) bool {
 func (tree Tree) Need(t testing.TB, progs ...string) {
 	t.Helper()
 	for _, prog := range progs {
-		err := tree.lookup(prog)
-		switch {
-		case err == nil:
-		case skippingForbidden():
-			t.Fatal(err)
-		default:
-			t.Skip(err)
+		if err := tree.lookup(prog); err != nil {
+			Skip(t, err)
 		}
 	}
 }
@@ -256,6 +251,16 @@ func peerRun() (string, error) {
 			return "", fmt.Errorf("no scripts/peer-run in any folder above %s", startDir)
 		}
 	}
+}
+
+// Skip skips a test for want of something that the machine lacks, or fails it
+// with GONBD_NO_SKIP=1 in the environment.
+func Skip(t testing.TB, why error) {
+	t.Helper()
+	if skippingForbidden() {
+		t.Fatal(why)
+	}
+	t.Skip(why)
 }
 
 func skippingForbidden() bool {

@@ -15,15 +15,20 @@ import (
 )
 
 // Dial connects to the export that a URI names, or to the server that a
-// command in brackets starts by socket activation. Whoever writes a command
-// line may name local files in the URI, such as those for TLS.
+// command in brackets starts by socket activation.
 func Dial(ctx context.Context, s cli.Source, options ...nbd.Option) (*nbd.Client, error) {
 	if s.IsCommand() {
 		return nbd.DialSocketActivation(ctx, s.Command, options...)
 	}
-	return nbd.Dial(ctx, s.Arg, append(slices.Clip(options), nbd.WithPermissions(nbduri.Permissions{
+	return nbd.Dial(ctx, s.Arg, append(slices.Clip(options), Permissions())...)
+}
+
+// Permissions lets a URI do all it can: whoever writes a command line may name
+// local files in it, such as those for TLS.
+func Permissions() nbd.Option {
+	return nbd.WithPermissions(nbduri.Permissions{
 		Transports: nbduri.AllowAll, TLS: nbduri.TLSAllow, LocalFile: true, TLSPriority: true,
-	}))...)
+	})
 }
 
 // HasExtents says whether the export tells where it has data and holes: the
