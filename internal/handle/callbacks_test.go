@@ -96,6 +96,45 @@ func TestCallbackErrors(t *testing.T) {
 	}
 }
 
+// polls counts how often the handle began to wait for its socket.
+type polls chan struct{}
+
+func (p polls) Debug(context, msg string) int {
+	if strings.HasPrefix(msg, "poll start") {
+		p <- struct{}{}
+	}
+	return 0
+}
+
+func (p polls) Free() {}
+
+// TestStateInCallback asks for the state in a callback of a synchronous call,
+// although the server sent the reply in two pieces, far apart.
+func TestStateInCallback(t *testing.T) {
+	h := create(t)
+	waits := make(polls, 64)
+	wait := scripted(t, h, append(greeting(1<<20), script.WithRequest(false, wire.CmdRead, func(r wire.Request) script.Step {
+		return script.Steps(simple(r, 0), script.Stall(waits), script.Stall(waits), script.Send(make([]byte, 512)))
+	}), script.ExpectEOF())...)
+	must(t, h.handshake())
+	must(t, h.SetDebugCallback(waits))
+	must(t, h.SetDebug(true))
+	var log []string
+	var states []string
+	cb := &chunks{recorder{log: &log, data: func(...any) {
+		state, _ := h.ConnectionState()
+		name, _, _ := strings.Cut(state, ":")
+		states = append(states, name)
+	}}}
+	must(t, h.PreadStructured(make([]byte, 512), 0, cb, 0))
+	must(t, h.SetDebug(false))
+	if !slices.Equal(states, []string{"READY"}) {
+		t.Errorf("the states were %q", states)
+	}
+	h.Close()
+	wait()
+}
+
 // TestServerErrors has the server fail commands.
 func TestServerErrors(t *testing.T) {
 	h := create(t)

@@ -27,6 +27,18 @@ func (h *Handle) publish() {
 	}
 }
 
+// publishAsleep makes the state known while a call waits. Within a call that
+// began with a ready handle it stays ready for whoever asks, callbacks first of
+// all, however the server cuts its reply into pieces; only the direction
+// changes. The lock is held.
+func (h *Handle) publishAsleep() {
+	if was, is := h.public.class(), h.eng.Class(); was == engine.Ready && is == engine.Processing {
+		h.public.bits.Store(h.public.bits.Load()&0xffff | uint32(h.direction())<<16)
+		return
+	}
+	h.publish()
+}
+
 func (p *publicState) state() engine.State { return engine.State(p.bits.Load()) }
 func (p *publicState) class() engine.Class { return engine.Class(p.bits.Load() >> 8) }
 func (p *publicState) direction() uint     { return uint(p.bits.Load() >> 16) }

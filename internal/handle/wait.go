@@ -89,7 +89,7 @@ func (h *Handle) sleep(c *command, extra, timeout int) (bool, error) {
 		h.debugf("poll start: events=%d", dir)
 	}
 	call := h.call
-	h.publish()
+	h.publishAsleep()
 	if len(h.sleepers) > 1 {
 		h.wake()
 	}

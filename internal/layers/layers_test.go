@@ -54,12 +54,12 @@ var may = map[string][]string{
 	"internal/peers":               {},
 	"internal/tooltest":            {"internal/cli", "internal/peers", "nbdserver"},
 	"internal/vmtest":              {"internal/peers"},
-	"internal/nbdinfo":             {"nbd", "nbduri", "internal/cli"},
+	"internal/nbdinfo":             {"nbd", "nbduri", "internal/cli", "internal/source"},
 	"internal/source":              {"nbd", "nbduri", "internal/cli"},
 	"internal/nbddump":             {"nbd", "internal/cli", "internal/source"},
 	"internal/ublk":                {},
 	"internal/nbdublk":             {"nbd", "internal/cli", "internal/source", "internal/ublk"},
-	"internal/nbdattach":           {"nbd", "nbduri", "nbdkernel", "internal/cli"},
+	"internal/nbdattach":           {"nbd", "nbdkernel", "internal/cli", "internal/source"},
 	"internal/erase":               {"nbd", "internal/cli", "internal/source"},
 	"internal/dialect":             {},
 	"internal/nbdmodule":           {"internal/dialect", "internal/handle"},
@@ -77,7 +77,7 @@ var may = map[string][]string{
 	"cmd/nbdzero":                  {"internal/cli", "internal/erase"},
 	"cmd/nbdsh":                    {"internal/cli", "internal/nbdsh"},
 	"cmd/nbdfuse":                  {"internal/cli", "internal/nbdfuse"},
-	"cmd/nbdcopy":                  {"nbd", "nbduri", "nbdcopy", "internal/cli"},
+	"cmd/nbdcopy":                  {"nbd", "nbduri", "nbdcopy", "internal/cli", "internal/source"},
 }
 
 // never lists standard packages that a package must not import: the engine
