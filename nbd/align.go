@@ -97,8 +97,36 @@ func (c *Client) change(ctx context.Context, off int64, f Flags, edit func(b []b
 		return err
 	}
 	edit(buf[off-start:])
-	_, err := c.write(ctx, buf, start, f)
-	return err
+	return c.writeBack(ctx, buf, start, f)
+}
+
+// writeBack writes a block that holds bytes of others, too. If the context
+// ends first it returns at once, but the gate stays closed until the server
+// has answered: the abandoned write would undo what others write to the block
+// meanwhile. The lock is held.
+func (c *Client) writeBack(ctx context.Context, block []byte, off int64, f Flags) error {
+	if ctx.Done() == nil {
+		_, err := c.write(ctx, block, off, f)
+		return err
+	}
+	if ctx.Err() != nil {
+		return canceled(ctx, "write")
+	}
+	c.blocks.hold()
+	c.calls.Add(1) // Shutdown must wait for it
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.write(context.WithoutCancel(ctx), block, off, f)
+		c.blocks.unlock()
+		c.exit()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return canceled(ctx, "write")
+	}
 }
 
 func (c *Client) writeUnaligned(ctx context.Context, p []byte, off int64, f Flags) (int, error) {

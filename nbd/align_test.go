@@ -199,6 +199,64 @@ func TestBlockLockHeedsContext(t *testing.T) {
 	}
 }
 
+// TestAbandonedWriteBack cancels an unaligned write while the server writes
+// the block back. What others write to that block meanwhile must stay.
+func TestAbandonedWriteBack(t *testing.T) {
+	const block = 512
+	for name, later := range map[string]func(*Client) error{
+		"unaligned write":  func(c *Client) error { _, err := c.WriteAt([]byte("later"), 100); return err },
+		"unaligned zeroes": func(c *Client) error { return c.WriteZeroes(context.Background(), 100, 5) },
+		"aligned write": func(c *Client) error {
+			_, err := c.WriteAt(bytes.Repeat([]byte("later"), block)[:block], 0)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			release := make(chan struct{})
+			d := newDisk(1 << 20)
+			d.Memory.WriteAt(bytes.Repeat([]byte("!"), block), 0)
+			d.ask(func(c call) error {
+				if c.op == "write" && d.seen("write") == 1 {
+					<-release
+				}
+				return nil
+			})
+			c := open(t, server(&nbdserver.Export{Backend: d, BlockSize: nbdserver.BlockSize{Minimum: block}}))
+			ctx, cancel := context.WithCancel(context.Background())
+			first := make(chan error, 1)
+			go func() { _, err := c.WriteAtContext(ctx, []byte("first"), 5); first <- err }()
+			await(t, "the block is written back", func() bool { return d.seen("write") == 1 })
+			cancel()
+			within(t, "the cancelled write", func() {
+				if err := <-first; !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			})
+			second := make(chan error, 1)
+			go func() { second <- later(c) }()
+			await(t, "the second write has returned, or waits for the first", func() bool {
+				c.blocks.mu.Lock()
+				defer c.blocks.mu.Unlock()
+				return len(second) == 1 || c.blocks.changed != nil
+			})
+			close(release)
+			within(t, "the second write", func() {
+				if err := <-second; err != nil {
+					t.Error(err)
+				}
+			})
+			if err := c.Shutdown(limited(t)); err != nil {
+				t.Error(err)
+			}
+			got := make([]byte, 5)
+			d.Memory.ReadAt(got, 100)
+			if string(got) == "!!!!!" {
+				t.Errorf("the second write was undone by the first, which had been cancelled")
+			}
+		})
+	}
+}
+
 // TestUnalignedFails has each of the steps of an unaligned request fail.
 func TestUnalignedFails(t *testing.T) {
 	d := newDisk(1 << 20)

@@ -31,7 +31,8 @@
 // A context that ends abandons its own request, at once, and no other: the
 // connection lives on, and the late reply is thrown away. The buffer belongs
 // to the caller again when the call returns. Whether an abandoned write took
-// effect is unknown.
+// effect is unknown, and it may do so later, even after a write to the same
+// range that began after it.
 //
 // # Durability
 //

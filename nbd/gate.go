@@ -10,7 +10,7 @@ import (
 type gate struct {
 	mu      sync.Mutex
 	readers int
-	writing bool
+	holds   int           // of the one writer
 	writers int           // that wait
 	changed chan struct{} // closed at the next change, if anyone waits for one
 }
@@ -18,7 +18,7 @@ type gate struct {
 func (g *gate) rlock(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for g.writing || g.writers > 0 {
+	for g.holds > 0 || g.writers > 0 {
 		if err := g.await(ctx); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (g *gate) lock(ctx context.Context) error {
 	defer g.mu.Unlock()
 	g.writers++
 	var err error
-	for err == nil && (g.writing || g.readers > 0) {
+	for err == nil && (g.holds > 0 || g.readers > 0) {
 		err = g.await(ctx)
 	}
 	g.writers--
@@ -47,14 +47,22 @@ func (g *gate) lock(ctx context.Context) error {
 		g.tell() // readers may wait for this writer only
 		return err
 	}
-	g.writing = true
+	g.holds = 1
 	return nil
+}
+
+// hold keeps the lock, which is held for writing, until it is unlocked once
+// more.
+func (g *gate) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.holds++
 }
 
 func (g *gate) unlock() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.writing = false
+	g.holds--
 	g.tell()
 }
 

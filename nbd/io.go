@@ -118,10 +118,10 @@ func (c *Client) transfer(ctx context.Context, t wire.Command, p []byte, off int
 const splitDepth = 4
 
 // split reads or writes in pieces that the server takes. It gives the length
-// of the part at the front that succeeded.
+// of the part at the front that succeeded. When a piece fails it waits for
+// those in flight: a write that the server did after this had returned could
+// undo a later one.
 func (c *Client) split(ctx context.Context, t wire.Command, p []byte, off int64, f Flags) (int, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var (
 		wg     sync.WaitGroup
 		mu     sync.Mutex
@@ -148,7 +148,6 @@ func (c *Client) split(ctx context.Context, t wire.Command, p []byte, off int64,
 					}
 					if first == nil {
 						first = err
-						cancel(err)
 					}
 					mu.Unlock()
 				}

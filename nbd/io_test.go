@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/gonbd/gonbd/internal/script"
 	"github.com/gonbd/gonbd/internal/wire"
@@ -168,6 +169,33 @@ func TestSplitFails(t *testing.T) {
 		if n, err := c.ReadAt(p, 0); !errors.Is(err, syscall.ENOSPC) || n > bad {
 			t.Fatalf("ReadAt: %d, %v", n, err)
 		}
+	}
+}
+
+// TestSplitFailureWaits fails a piece of a long write while another is in
+// flight: the write must not return before the server is done with both.
+func TestSplitFailureWaits(t *testing.T) {
+	const most = 4096
+	returned := make(chan struct{})
+	d := newDisk(2 * most)
+	d.ask(func(c call) error {
+		if c.off == 0 {
+			return syscall.ENOSPC
+		}
+		select {
+		case <-returned:
+			t.Error("the write returned while the server was at it")
+		case <-time.After(50 * time.Millisecond): // which a client that is too fast does not need
+		}
+		return nil
+	})
+	c := open(t, server(&nbdserver.Export{Backend: d, BlockSize: nbdserver.BlockSize{MaxPayload: most}}))
+	if n, err := c.WriteAt(make([]byte, 2*most), 0); n != 0 || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("WriteAt: %d, %v", n, err)
+	}
+	close(returned)
+	if err := c.Shutdown(limited(t)); err != nil {
+		t.Error(err)
 	}
 }
 

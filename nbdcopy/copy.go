@@ -100,7 +100,8 @@ type copier struct {
 // Copy copies all of src to dst. It does not close them.
 //
 // If the context ends, Copy returns soon, with its cause; the destination is
-// left with a part of the copy.
+// left with a part of the copy. As after any failure, a server may still do
+// writes that were in flight: close the destination before using it otherwise.
 func Copy(ctx context.Context, dst Destination, src Source, opt Options) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
