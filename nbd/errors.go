@@ -20,8 +20,9 @@ type ErrorKind = nbderr.Kind
 
 // Kinds of error.
 const (
-	// LocalError is misuse by the caller: an argument out of range, a request
-	// that the export does not offer, a call on a closed client.
+	// LocalError is what the caller did: an argument out of range, a request
+	// that the export does not offer, a call on a closed client, or the end
+	// of its context.
 	LocalError = nbderr.Local
 	// ServerError is an error that the server answered with.
 	ServerError = nbderr.Server

@@ -267,7 +267,7 @@ func TestErrorTexts(t *testing.T) {
 	}
 	c.Close()
 	_, err = c.ReadAt(make([]byte, 512), 1024)
-	if want := "read: invalid call: use of closed network connection"; err == nil || err.Error() != want {
+	if want := "read: use of closed network connection"; err == nil || err.Error() != want {
 		t.Errorf("%q, expected %q", err, want)
 	}
 	if err := wait(); err != nil {

@@ -29,8 +29,8 @@ func ExampleParse_error() {
 	_, err = nbduri.Parse("nbd:unix:/run/nbd.sock")
 	fmt.Println(err)
 	// Output:
-	// NBD URI: invalid call: unknown parameter "sokcet": want one of compress, nbd-port, socket, tls-certificates, tls-hostname, tls-priority, tls-psk-file, tls-type, tls-username, tls-verify-peer, or an experimental one beginning with x-
-	// NBD URI: invalid call: no "//" behind the scheme: write nbd+unix://, as in nbd+unix:///EXPORT?socket=PATH
+	// NBD URI: unknown parameter "sokcet": want one of compress, nbd-port, socket, tls-certificates, tls-hostname, tls-priority, tls-psk-file, tls-type, tls-username, tls-verify-peer, or an experimental one beginning with x-
+	// NBD URI: no "//" behind the scheme: write nbd+unix://, as in nbd+unix:///EXPORT?socket=PATH
 }
 
 func ExampleURI_String() {
@@ -62,5 +62,5 @@ func ExamplePermissions_Check() {
 	}
 	fmt.Println(nbduri.DefaultPermissions().Check(u))
 	// Output:
-	// NBD URI: invalid call: the parameter tls-psk-file makes the client read local files, which is not permitted: set Permissions.LocalFile (nbd_set_uri_allow_local_file)
+	// NBD URI: the parameter tls-psk-file makes the client read local files, which is not permitted: set Permissions.LocalFile (nbd_set_uri_allow_local_file)
 }

@@ -26,8 +26,9 @@ type Kind uint8
 
 // Kinds of error.
 const (
-	// Local is misuse by the caller: an argument out of range, a command
-	// that the export doesn't offer, a call on a closed client.
+	// Local is what the caller did: an argument out of range, a command
+	// that the export doesn't offer, a call on a closed client, or the end of
+	// its context.
 	Local Kind = iota + 1
 	// Server is an error that the server answered with.
 	Server
@@ -82,7 +83,8 @@ type Error struct {
 }
 
 // Error implements error: "read of 512 bytes at offset 1024: server error:
-// message".
+// message". That an error is local needs no words: nobody else is accused, and
+// it may be no fault at all, as the end of a context.
 func (e *Error) Error() string {
 	var b strings.Builder
 	add := func(s string) {
@@ -95,7 +97,7 @@ func (e *Error) Error() string {
 	if e.Op != "" && e.HasRange {
 		fmt.Fprintf(&b, " of %d bytes at offset %d", e.Length, e.Offset)
 	}
-	if e.Kind != 0 {
+	if e.Kind != 0 && e.Kind != Local {
 		add(e.Kind.String())
 	}
 	add(e.Msg)

@@ -22,7 +22,7 @@ func TestErrorText(t *testing.T) {
 		{"violation", Error{Kind: Protocol, Errno: syscall.EPROTO, Msg: "expected this, saw that"},
 			"protocol violation by the server: expected this, saw that"},
 		{"cause", Error{Kind: Transport, Op: "dial", Err: io.ErrUnexpectedEOF}, "dial: connection failed: unexpected EOF"},
-		{"local", Error{Kind: Local, Op: "flush", Errno: syscall.EINVAL, Msg: "no"}, "flush: invalid call: no"},
+		{"local", Error{Kind: Local, Op: "flush", Errno: syscall.EINVAL, Msg: "no"}, "flush: no"},
 		{"no kind", Error{Op: "read", Msg: "no"}, "read: no"},
 		{"no operation", Error{Msg: "no", HasRange: true}, "no"},
 		{"other kind", Error{Kind: 9}, "kind 9"},
