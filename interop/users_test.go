@@ -76,7 +76,7 @@ func TestUsers(t *testing.T) {
 	}, "nbdkit", "qemu-nbd", "qemu-img", "qemu-io")
 
 	t.Run("ovirt", func(t *testing.T) {
-		need(t, "nbdkit")
+		peers.Bookworm.Need(t, "nbdkit")
 		want := "size 1048576\nbase:allocation 32768 0\nbase:allocation 1015808 3\n\"data\"\npread 22\n"
 		if said := run(t, "ovirt", "nbdkit", "data", `"data"`, "size=1M"); said != want {
 			t.Errorf("it said\n%swant\n%s", said, want)
@@ -93,13 +93,6 @@ func sparseDisk() []byte {
 		}
 	}
 	return disk
-}
-
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		peers.Skip(t, err)
-	}
 }
 
 // buildUsers builds the programs of testdata/users in a module of their own,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"syscall"
 	"testing"
@@ -199,39 +200,47 @@ func TestBlockLockHeedsContext(t *testing.T) {
 	}
 }
 
-// TestAbandonedWriteBack cancels an unaligned write while the server writes
-// the block back. What others write to that block meanwhile must stay.
-func TestAbandonedWriteBack(t *testing.T) {
+// abandoned gives a client whose unaligned write of "first" at offset 5 was
+// cancelled while the server writes the block back, and the server's disk,
+// full of "!", which goes on when released.
+func abandoned(t *testing.T) (c *Client, d *disk, release func()) {
 	const block = 512
+	goOn := make(chan struct{})
+	d = newDisk(1 << 20)
+	d.Memory.WriteAt(bytes.Repeat([]byte("!"), block), 0)
+	d.ask(func(c call) error {
+		if c.op == "write" && d.seen("write") == 1 {
+			<-goOn
+		}
+		return nil
+	})
+	release = sync.OnceFunc(func() { close(goOn) })
+	c = open(t, server(&nbdserver.Export{Backend: d, BlockSize: nbdserver.BlockSize{Minimum: block}}))
+	t.Cleanup(release) // first, for the server waits for it
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { _, err := c.WriteAtContext(ctx, []byte("first"), 5); done <- err }()
+	await(t, "the block is written back", func() bool { return d.seen("write") == 1 })
+	cancel()
+	within(t, "the cancelled write", func() {
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	return c, d, release
+}
+
+// TestAbandonedWriteBack writes to a block whose cancelled write has not ended
+// at the server: that must stay.
+func TestAbandonedWriteBack(t *testing.T) {
 	for name, later := range map[string]func(*Client) error{
 		"unaligned write":  func(c *Client) error { _, err := c.WriteAt([]byte("later"), 100); return err },
 		"unaligned zeroes": func(c *Client) error { return c.WriteZeroes(context.Background(), 100, 5) },
-		"aligned write": func(c *Client) error {
-			_, err := c.WriteAt(bytes.Repeat([]byte("later"), block)[:block], 0)
-			return err
-		},
+		"aligned write":    func(c *Client) error { _, err := c.WriteAt(make([]byte, 512), 0); return err },
+		"aligned zeroes":   func(c *Client) error { return c.WriteZeroes(context.Background(), 0, 512) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			release := make(chan struct{})
-			d := newDisk(1 << 20)
-			d.Memory.WriteAt(bytes.Repeat([]byte("!"), block), 0)
-			d.ask(func(c call) error {
-				if c.op == "write" && d.seen("write") == 1 {
-					<-release
-				}
-				return nil
-			})
-			c := open(t, server(&nbdserver.Export{Backend: d, BlockSize: nbdserver.BlockSize{Minimum: block}}))
-			ctx, cancel := context.WithCancel(context.Background())
-			first := make(chan error, 1)
-			go func() { _, err := c.WriteAtContext(ctx, []byte("first"), 5); first <- err }()
-			await(t, "the block is written back", func() bool { return d.seen("write") == 1 })
-			cancel()
-			within(t, "the cancelled write", func() {
-				if err := <-first; !errors.Is(err, context.Canceled) {
-					t.Error(err)
-				}
-			})
+			c, d, release := abandoned(t)
 			second := make(chan error, 1)
 			go func() { second <- later(c) }()
 			await(t, "the second write has returned, or waits for the first", func() bool {
@@ -239,7 +248,7 @@ func TestAbandonedWriteBack(t *testing.T) {
 				defer c.blocks.mu.Unlock()
 				return len(second) == 1 || c.blocks.changed != nil
 			})
-			close(release)
+			release()
 			within(t, "the second write", func() {
 				if err := <-second; err != nil {
 					t.Error(err)
@@ -251,10 +260,50 @@ func TestAbandonedWriteBack(t *testing.T) {
 			got := make([]byte, 5)
 			d.Memory.ReadAt(got, 100)
 			if string(got) == "!!!!!" {
-				t.Errorf("the second write was undone by the first, which had been cancelled")
+				t.Error("the second write was undone by the first, which had been cancelled")
 			}
 		})
 	}
+}
+
+// TestAbandonedWriteBackEnds has a client end meanwhile: Shutdown waits for
+// the server, and Close does not.
+func TestAbandonedWriteBackEnds(t *testing.T) {
+	t.Run("Shutdown", func(t *testing.T) {
+		c, d, release := abandoned(t)
+		done := make(chan error, 1)
+		go func() { done <- c.Shutdown(limited(t)) }()
+		await(t, "the client is leaving", c.leaving.Load)
+		select {
+		case <-c.idle:
+			t.Error("a write is under way, but counts as none")
+		default:
+		}
+		release()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		got := make([]byte, 5)
+		if d.Memory.ReadAt(got, 5); string(got) != "first" {
+			t.Errorf("%q was written", got)
+		}
+	})
+	t.Run("Close", func(t *testing.T) {
+		c, _, _ := abandoned(t)
+		second := make(chan error, 1)
+		go func() { _, err := c.WriteAt([]byte("later"), 100); second <- err }()
+		await(t, "the second write waits for the first", func() bool {
+			c.blocks.mu.Lock()
+			defer c.blocks.mu.Unlock()
+			return c.blocks.changed != nil
+		})
+		within(t, "closing", func() {
+			c.Close()
+			if err := <-second; !errors.Is(err, net.ErrClosed) {
+				t.Error(err)
+			}
+		})
+	})
 }
 
 // TestUnalignedFails has each of the steps of an unaligned request fail.

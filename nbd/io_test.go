@@ -185,7 +185,7 @@ func TestSplitFailureWaits(t *testing.T) {
 		select {
 		case <-returned:
 			t.Error("the write returned while the server was at it")
-		case <-time.After(50 * time.Millisecond): // which a client that is too fast does not need
+		case <-time.After(50 * time.Millisecond): // a client that does not wait returns sooner
 		}
 		return nil
 	})

@@ -23,8 +23,9 @@
 // # Memory
 //
 // A copy holds at most Options.QueueSize bytes of data for each connection that
-// it can use, and at most MaxDefaultQueue if nothing else is asked for, in buffers that it uses again. It begins with a few, and takes
-// more as long as more requests in flight copy faster.
+// it can use, and at most MaxDefaultQueue if nothing else is asked for, in
+// buffers that it uses again. It begins with a few, and takes more as long as
+// more requests in flight copy faster.
 //
 // The package starts no servers but those that OpenSource and OpenDestination
 // are given as commands, and never closes an endpoint that is passed to Copy.

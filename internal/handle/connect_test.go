@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -142,14 +141,8 @@ func TestConnectSocket(t *testing.T) {
 	wantErr(t, h.ConnectSocket(fd), syscall.ENOTCONN, "is it an NBD server")
 }
 
-func nbdkit(t *testing.T) {
-	if _, err := exec.LookPath("nbdkit"); err != nil {
-		peers.Skip(t, err)
-	}
-}
-
 func TestSubprocess(t *testing.T) {
-	nbdkit(t)
+	peers.Bookworm.Need(t, "nbdkit")
 	for name, connect := range map[string]func(h *Handle) error{
 		"command": func(h *Handle) error {
 			return h.ConnectCommand([]string{"nbdkit", "-s", "--exit-with-parent", "memory", "1M"})

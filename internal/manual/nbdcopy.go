@@ -98,10 +98,10 @@ the source is read.`},
 Several requests are in flight at a time, over several connections where the server says
 that all of them see the same data (see {can_multi_conn} in nbdinfo(1)); between two servers
 the smaller number of connections counts. A copy begins with up to 16 requests and 4M in
-flight, and has more, up to the limit, as long as twice as many copy faster: it pays over a long line, and hardly
-with a server on the same machine. Requests complete in any order. Pipes are read and
-written in order, while the other side works in parallel; they are made to hold 1M, if the
-system lets them.`},
+flight, and has more, up to the limit, as long as twice as many copy faster: it pays over a
+long line, and hardly with a server on the same machine. Requests complete in any order.
+Pipes are read and written in order, while the other side works in parallel; they are made
+to hold 1M, if the system lets them.`},
 		{"Memory", `
 A copy holds data of at most {--queue-size} times the number of connections, which is 32M to
 48M by default, and 4M at its beginning. The size of the disk does not matter. A request

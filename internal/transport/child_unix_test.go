@@ -158,17 +158,6 @@ func wantNBD(t *testing.T, conn net.Conn) {
 	}
 }
 
-// program skips the test if the program is not installed.
-func program(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("GONBD_NO_SKIP") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-}
-
 // inheritable lists the descriptors above 2 that an exec would leave open.
 func inheritable() []int {
 	list := []int{}

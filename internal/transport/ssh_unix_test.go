@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gonbd/gonbd/internal/nbderr"
+	"github.com/gonbd/gonbd/internal/peers"
 )
 
 // fakeSSH puts a program ssh first in PATH that writes its arguments to the
@@ -27,7 +28,7 @@ func fakeSSH(t *testing.T, then string) (log string) {
 }
 
 func TestSSH(t *testing.T) {
-	program(t, "nbdkit")
+	peers.Bookworm.Need(t, "nbdkit")
 	log := fakeSSH(t, "exec nbdkit -s --log=null memory 1M\n")
 	s, err := SSH(soon(t), SSHTarget{User: "u", Host: "h", Port: "2222", Compress: true, Socket: "/a b"}, Options{})
 	if err != nil {

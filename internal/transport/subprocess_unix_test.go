@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gonbd/gonbd/internal/nbderr"
+	"github.com/gonbd/gonbd/internal/peers"
 	"golang.org/x/sys/unix"
 )
 
@@ -466,7 +467,7 @@ func TestRealServers(t *testing.T) {
 		{"qemu-nbd activated", SocketActivation, []string{"qemu-nbd", "-t", "-f", "raw", image}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			program(t, c.argv[0])
+			peers.Bookworm.Need(t, c.argv[0])
 			said := new(syncText)
 			s, err := c.start(soon(t), c.argv, Options{Stderr: said})
 			if err != nil {

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gonbd/gonbd/internal/peers"
 	"golang.org/x/sys/unix"
+
+	"github.com/gonbd/gonbd/internal/peers"
 )
 
 // TestParams compares with what a C compiler makes of struct ublk_params, on a
