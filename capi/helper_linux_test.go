@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long any program may take before it counts as hanging.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // The library is built once, by the first test that needs it.
 var library struct {

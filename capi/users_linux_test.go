@@ -25,11 +25,14 @@ func toolWith(t *testing.T, tree peers.Tree, env []string, prog string, args ...
 	t.Helper()
 	cmd := tree.Command(t, os.TempDir(), prog, args...)
 	cmd.Env = append(cmd.Environ(), env...)
-	timer := time.AfterFunc(patience, func() { cmd.Cancel() })
-	defer timer.Stop()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	err := cmd.Start()
+	if err == nil {
+		defer time.AfterFunc(patience, func() { cmd.Cancel() }).Stop()
+		err = cmd.Wait()
+	}
+	if err != nil {
 		t.Fatalf("%s %s: %v\n%s%s", prog, args, err, stdout.String(), stderr.String())
 	}
 	return stdout.String()

@@ -19,7 +19,7 @@ import (
 const diskSize = 64 << 20
 
 // patience is how long anything may take before it counts as hanging.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // soon gives a context that nobody should see the end of.
 func soon(t *testing.T) context.Context {

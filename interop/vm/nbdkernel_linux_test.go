@@ -96,7 +96,7 @@ func testKernelReconnect(t *testing.T) {
 	l := &breakable{path: path}
 	server := &nbdserver.Server{Exports: []*nbdserver.Export{{Backend: disk, MultiConn: true}}}
 	l.listen(t, server)
-	d := attach(t, "nbd+unix:///?socket="+path, nbdkernel.Config{Connections: 2, Timeout: time.Second, DeadConnTimeout: patience})
+	d := attach(t, "nbd+unix:///?socket="+path, nbdkernel.Config{Connections: 2, Timeout: 3 * time.Second, DeadConnTimeout: patience})
 	ctx, cancel := context.WithCancel(t.Context())
 	kept := make(chan error, 1)
 	go func() { kept <- d.Keep(ctx) }()
