@@ -26,10 +26,10 @@ var (
 var (
 	// explainGrace is how long Explain waits for a child to end that has
 	// just closed its end of the connection.
-	explainGrace = 500 * time.Millisecond
+	explainGrace = 2 * time.Second
 	// drainGrace is how long the standard error of a child that has ended is
 	// still read, if other processes hold it open.
-	drainGrace = 200 * time.Millisecond
+	drainGrace = 500 * time.Millisecond
 )
 
 // Options are the options of a subprocess. The zero value is good.

@@ -52,9 +52,8 @@ func DialTCP(ctx context.Context, host, port string) (net.Conn, error) {
 	for i, a := range addrs {
 		targets[i] = netip.AddrPortFrom(a, number)
 	}
-	var d net.Dialer
 	conn, err := dialFirst(ctx, targets, func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-		return d.DialContext(ctx, "tcp", to.String())
+		return dial(ctx, "tcp", to.String())
 	})
 	if err != nil {
 		return nil, failed(op, "", err)

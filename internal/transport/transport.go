@@ -14,12 +14,14 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/gonbd/gonbd/internal/nbderr"
 )
@@ -98,6 +100,26 @@ func isTimeout(err error) bool {
 	}
 	ne, ok := errors.AsType[net.Error](err)
 	return ok && ne.Timeout()
+}
+
+// dial is [net.Dialer.DialContext] whose error is the context's where that has
+// ended. The dialer goes by the clock, and may be ahead of the context's timer.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, address)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = cmp.Or(contextError(ctx), err)
+	}
+	return conn, err
+}
+
+// contextError is ctx.Err(), and [context.DeadlineExceeded] too from the
+// deadline on, be the context's timer ever so late.
+func contextError(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return cmp.Or(ctx.Err(), context.DeadlineExceeded)
+	}
+	return ctx.Err()
 }
 
 // cause takes the net.OpError from around err, whose text would repeat the

@@ -60,23 +60,28 @@ func DialUnix(ctx context.Context, path string) (net.Conn, error) {
 // says EAGAIN.
 func dialUnixQueue(ctx context.Context, op, address string) (net.Conn, error) {
 	const longest = 50 * time.Millisecond
-	var d net.Dialer
 	full := false
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
-		conn, err := d.DialContext(ctx, "unix", address)
-		switch {
-		case err == nil:
+		conn, err := dial(ctx, "unix", address)
+		if err == nil {
 			return conn, nil
+		}
+		ended := contextError(ctx)
+		switch {
 		case errors.Is(err, syscall.EAGAIN):
 			full = true
-		case !full || ctx.Err() == nil:
+		case !full || ended == nil:
 			return nil, failed(op, "", cause(err))
 		}
-		select {
-		case <-ctx.Done():
-			return nil, failed(op, "the server accepts no connection and its queue is full", ctx.Err())
-		case <-time.After(pause):
+		if ended == nil {
+			select {
+			case <-ctx.Done():
+				ended = ctx.Err()
+			case <-time.After(pause):
+				continue
+			}
 		}
+		return nil, failed(op, "the server accepts no connection and its queue is full", ended)
 	}
 }
 
