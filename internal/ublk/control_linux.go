@@ -32,6 +32,10 @@ const (
 // device open which is to be deleted.
 const deleteTimeout = 5 * time.Second
 
+// orphanTimeout is how long the kernel may take to find that the process of a
+// device has died: older ones look every five seconds.
+const orphanTimeout = 10 * time.Second
+
 // ioctlRead and ioctlReadWrite make the number of a command with an argument
 // of size bytes.
 func ioctlRead(number, size uint32) uint32      { return 2<<30 | size<<16 | 'u'<<8 | number }
@@ -277,8 +281,7 @@ func (c *control) sweep() (busy bool) {
 			continue
 		}
 		info, err := c.getInfo(uint32(id))
-		if err == nil && info.state == stateDead && info.owner>>32 == ownerMagic>>32 &&
-			unix.Kill(int(uint32(info.owner)), 0) == unix.ESRCH {
+		if err == nil && info.state == stateDead && info.orphaned() {
 			// An error would say that somebody was quicker.
 			if busy, _ := c.delete(uint32(id)); busy {
 				return true
@@ -286,6 +289,13 @@ func (c *control) sweep() (busy bool) {
 		}
 	}
 	return false
+}
+
+// orphaned reports whether the device is of this package, and its process is
+// not to be found: it has died, or lives where this process does not see it.
+// Only stateDead says which.
+func (i devInfo) orphaned() bool {
+	return i.owner>>32 == ownerMagic>>32 && unix.Kill(int(uint32(i.owner)), 0) == unix.ESRCH
 }
 
 // Kinds and attributes of parameters.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,27 +32,17 @@ type Device struct {
 //
 // The error wraps fs.ErrNotExist if the driver is not there, and
 // syscall.EEXIST if the device's number is taken. What processes have left
-// behind that made devices by this package, and died, is deleted first.
+// behind that made devices by this package, and died, is deleted first; New
+// waits some seconds for the kernel to find that they have.
 func New(cfg Config, handler Handler) (*Device, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	c, err := openControl()
-	if err != nil {
-		return nil, err
-	}
-	if c.sweep() {
-		// The kernel is done with it, but for an answer.
-		if c, err = openControl(); err != nil {
-			return nil, err
-		}
-	}
-	info, err := c.add(devInfo{
+	c, info, err := addDevice(devInfo{
 		queues: uint16(min(cfg.Queues, maxDepth)), depth: uint16(cfg.Depth), maxRequest: uint32(cfg.MaxRequest),
 		id: uint32(cfg.ID), owner: ownerMagic | uint64(os.Getpid()),
 	})
 	if err != nil {
-		c.close()
 		return nil, err
 	}
 	// What the driver has made of it.
@@ -61,6 +52,31 @@ func New(cfg Config, handler Handler) (*Device, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// addDevice makes a device, once nothing that a process has left behind is in
+// its way.
+func addDevice(wanted devInfo) (*control, devInfo, error) {
+	for deadline := time.Now().Add(orphanTimeout); ; time.Sleep(10 * time.Millisecond) {
+		c, err := openControl()
+		if err == nil && c.sweep() {
+			// The kernel is done with it, but for an answer.
+			c, err = openControl()
+		}
+		if err != nil {
+			return nil, wanted, err
+		}
+		info, err := c.add(wanted)
+		if err == nil {
+			return c, info, nil
+		}
+		old, gone := c.getInfo(wanted.id)
+		c.close()
+		orphaned := gone == nil && old.orphaned() || errors.Is(gone, unix.ENODEV)
+		if !errors.Is(err, unix.EEXIST) || !orphaned || time.Now().After(deadline) {
+			return nil, wanted, err
+		}
+	}
 }
 
 func (d *Device) start() error {
