@@ -199,7 +199,7 @@ func TestCopyFaults(t *testing.T) {
 			checkContent(t, out, data)
 		})
 		t.Run("killed", func(t *testing.T) {
-			s := peers.NbdkitUnix(t, tree, "--filter=delay", "pattern", "1G", "rdelay=10ms")
+			s := peers.NbdkitUnix(t, tree, "--filter=delay", "pattern", "8G", "rdelay=10ms")
 			cmd := exec.CommandContext(testContext(t), tool(t, "nbdcopy"), "--no-extents", "--progress=3", s.URI(""), "null:")
 			r, w, err := os.Pipe()
 			if err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 // drainTime is how long, from Shutdown on, a connection listens for requests
-// that were under way already.
-const drainTime = 50 * time.Millisecond
+// that were under way already. Tests change it.
+var drainTime = 50 * time.Millisecond
 
 // Ways for a connection to end that are nobody's fault.
 var (

@@ -391,15 +391,18 @@ func TestOptionFlood(t *testing.T) {
 
 func TestHandshakeTimeout(t *testing.T) {
 	s := memoryServer(4096)
-	s.HandshakeTimeout = 20 * time.Millisecond
+	s.HandshakeTimeout = 200 * time.Millisecond
 	c := connect(t, s)
 	c.receive(18)
-	c.send([]byte{0, 0}) // half of the flags
-	if err := c.wait(); err == nil || !strings.Contains(err.Error(), "20ms") {
+	c.nc.Write([]byte{0, 0}) // half of the flags, unless the time is over
+	if err := c.wait(); err == nil || !strings.Contains(err.Error(), "200ms") {
 		t.Errorf("error %v", err)
 	}
+	// Time enough for a handshake on a busy machine.
+	s = memoryServer(4096)
+	s.HandshakeTimeout = 2 * time.Second
 	c, _, _ = open(t, s, simple, "")
-	<-time.After(40 * time.Millisecond) // longer than a handshake, for requests have no limit
+	<-time.After(s.HandshakeTimeout + 100*time.Millisecond) // requests have no limit
 	c.expect(wire.Request{Length: 1}, nil, 0)
 }
 

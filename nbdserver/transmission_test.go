@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gonbd/gonbd/internal/wire"
 )
@@ -500,6 +501,9 @@ func TestDisconnectFinishesRequests(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
+	// On a busy machine too it is not over before the requests below are sent.
+	defer func(d time.Duration) { drainTime = d }(drainTime)
+	drainTime = 2 * time.Second
 	started, proceed := make(chan bool), make(chan bool)
 	b := &faults{read: func(p []byte, off int64) (int, error) {
 		started <- true
@@ -535,7 +539,7 @@ func TestShutdown(t *testing.T) {
 	if err := idle.wait(); !errors.Is(err, ErrServerClosed) {
 		t.Errorf("idle connection: %v", err)
 	}
-	writing.send(make([]byte, 600)) // the rest may take its time
+	writing.send(make([]byte, 600)) // the rest may take its time, more than idle connections have
 	if k := writing.receiveChunk(0); k.Cookie != 2 {
 		t.Errorf("request of which half had arrived: %+v", k)
 	}

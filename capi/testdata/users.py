@@ -140,8 +140,8 @@ def interrupted():
     # It is ignored where the tests run in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     h = connected()
-    threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     try:
+        threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         while True:
             h.poll(50)
     except KeyboardInterrupt:

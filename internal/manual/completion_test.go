@@ -247,7 +247,7 @@ zle -N zle-line-init
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, "zsh", "-f", "-c", script)
-		cmd.WaitDelay = time.Second
+		cmd.WaitDelay = 30 * time.Second
 		cmd.Dir = filepath.Join(dir, "work")
 		cmd.Env = append(slices.Clone(env), "ZDOTDIR="+dir, "OFFERED="+offered, "COMPLAINTS="+complaints, "LINE="+strings.Join(test.line, " "))
 		if out, err := cmd.CombinedOutput(); err != nil {

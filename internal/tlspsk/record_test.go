@@ -384,7 +384,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 }
 
 func TestHandshakeContext(t *testing.T) {
-	a, _ := socketPair(t)
+	a, b := socketPair(t)
 	client := Client(a, clientConfig())
 	ctx, cancel := context.WithCancelCause(context.Background())
 	why := errors.New("why")
@@ -392,12 +392,15 @@ func TestHandshakeContext(t *testing.T) {
 	if err := client.HandshakeContext(ctx); !errors.Is(err, why) {
 		t.Errorf("error %v, want the context's", err)
 	}
-	ctx, stop := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer stop()
-	if err := client.HandshakeContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel = context.WithCancelCause(context.Background())
+	go func() {
+		b.Read(make([]byte, 1)) // the handshake has begun
+		cancel(why)
+	}()
+	if err := client.HandshakeContext(ctx); !errors.Is(err, why) {
 		t.Errorf("error %v, want the context's", err)
 	}
-	if _, err := client.Write([]byte("x")); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := client.Write([]byte("x")); !errors.Is(err, why) {
 		t.Errorf("write after a handshake that failed: %v", err)
 	}
 	if _, err := a.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
