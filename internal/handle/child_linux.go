@@ -29,10 +29,21 @@ var Spawn = func(path string, argv, env []string, files []uintptr) (pid int, err
 	return syscall.ForkExec(path, argv, &syscall.ProcAttr{Files: files, Env: env})
 }
 
-// child is a subprocess that serves the connection.
+// child is a subprocess that serves the connection. The caller may reap it, as
+// programs do that wait for all of their children, and the kernel give its
+// number to another process, which is to have no signal from here.
 type child struct {
-	pid int
-	dir string // a private folder to remove, if there is one
+	pid   int
+	pidfd int    // -1 before Linux 5.3
+	dir   string // a private folder to remove, if there is one
+}
+
+func newChild(pid int, dir string) *child {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		pidfd = -1
+	}
+	return &child{pid: pid, pidfd: pidfd, dir: dir}
 }
 
 // startCommand starts a command that serves NBD on its standard input and
@@ -56,7 +67,7 @@ func startCommand(argv []string) (*child, int, error) {
 		unix.Close(fds[0])
 		return nil, -1, cannotStart(argv, err)
 	}
-	return &child{pid: pid}, fds[0], nil
+	return newChild(pid, ""), fds[0], nil
 }
 
 // startActivated starts a server that inherits a listening socket, and gives
@@ -84,7 +95,7 @@ func startActivated(argv []string, name string) (*child, string, error) {
 		os.RemoveAll(a.Dir)
 		return nil, "", cannotStart(argv, err)
 	}
-	return &child{pid: pid, dir: a.Dir}, a.Socket, nil
+	return newChild(pid, a.Dir), a.Socket, nil
 }
 
 func lookPath(argv []string) (string, error) {
@@ -116,11 +127,34 @@ func cannotStart(argv []string, err error) error {
 	return &nbderr.Error{Kind: nbderr.Transport, Op: "start command " + nbderr.Printable(argv[0]), Errno: errno, Err: err}
 }
 
+// signal sends the subprocess a signal.
+func (c *child) signal(sig syscall.Signal) error {
+	if c.pidfd >= 0 {
+		if err := unix.PidfdSendSignal(c.pidfd, sig, nil, 0); err != syscall.ENOSYS {
+			return err
+		}
+	}
+	return syscall.Kill(c.pid, sig)
+}
+
+// reap waits for the end of the subprocess. An error says that the caller has
+// reaped it already, or ignores SIGCHLD.
+func (c *child) reap() error {
+	if c.pidfd >= 0 {
+		// Before Linux 5.4 it does not know P_PIDFD.
+		if err := unix.Waitid(unix.P_PIDFD, c.pidfd, nil, unix.WEXITED, nil); err != syscall.EINVAL {
+			return err
+		}
+	}
+	_, err := syscall.Wait4(c.pid, nil, 0, nil)
+	return err
+}
+
 // close asks the subprocess to end, and waits until it has.
 func (c *child) close() {
-	syscall.Kill(c.pid, syscall.SIGTERM)
-	if pidfd, err := unix.PidfdOpen(c.pid, 0); err == nil {
-		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	c.signal(syscall.SIGTERM)
+	if c.pidfd >= 0 {
+		fds := []unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}}
 		deadline := time.Now().Add(endGrace)
 		for {
 			n, err := unix.Poll(fds, int(max(0, time.Until(deadline).Milliseconds())))
@@ -128,17 +162,15 @@ func (c *child) close() {
 				continue
 			}
 			if n == 0 {
-				syscall.Kill(c.pid, syscall.SIGKILL)
+				c.signal(syscall.SIGKILL)
 			}
 			break
 		}
-		unix.Close(pidfd)
 	}
-	for {
-		// The caller may have reaped it already, or ignore SIGCHLD.
-		if _, err := syscall.Wait4(c.pid, nil, 0, nil); err != syscall.EINTR {
-			break
-		}
+	for c.reap() == syscall.EINTR {
+	}
+	if c.pidfd >= 0 {
+		unix.Close(c.pidfd)
 	}
 	if c.dir != "" {
 		os.RemoveAll(c.dir)
@@ -155,7 +187,7 @@ func (h *Handle) killSubprocess(signum int) error {
 	if signum == 0 {
 		signum = int(syscall.SIGTERM)
 	}
-	if err := syscall.Kill(h.conn.child.pid, syscall.Signal(signum)); err != nil {
+	if err := h.conn.child.signal(syscall.Signal(signum)); err != nil {
 		return fault(err.(syscall.Errno), "kill %d with signal %d", h.conn.child.pid, signum)
 	}
 	return nil
