@@ -46,7 +46,7 @@ func (tree Tree) String() string {
 }
 
 // Trees lists the trees that this machine has. The machine's own is always
-// among them, whatever is installed (see [Tree.Has]). Where Forky is missing
+// among them, whatever is installed (see [Tree.Need]). Where Forky is missing
 // and skipping is forbidden, the test fails.
 func Trees(t testing.TB) []Tree {
 	t.Helper()
@@ -70,11 +70,6 @@ func Each(t *testing.T, f func(t *testing.T, tree Tree), progs ...string) {
 			f(t, tree)
 		})
 	}
-}
-
-// Has reports whether the tree has a program of that name.
-func (tree Tree) Has(prog string) bool {
-	return tree.lookup(prog) == nil
 }
 
 // Need skips the test where the tree lacks one of progs, or fails it where
