@@ -172,10 +172,10 @@ func divmod(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs
 // word.
 const maxPower = 1 << 24
 
-// smallPower says whether a power is not too large to be computed.
-func smallPower(base, exp *big.Int) bool {
+// smallPower says whether a power has at most so many bits.
+func smallPower(base, exp *big.Int, most int64) bool {
 	bits := int64(base.BitLen())
-	return bits <= 1 || exp.IsInt64() && exp.Int64() <= maxPower/bits
+	return bits <= 1 || exp.IsInt64() && exp.Int64() <= most/bits
 }
 
 func pow(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
@@ -204,7 +204,7 @@ func pow(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []
 		}
 		return starlark.MakeBigInt(r), nil
 	}
-	if !smallPower(base.BigInt(), exp.BigInt()) {
+	if !smallPower(base.BigInt(), exp.BigInt(), maxPower) {
 		return nil, fmt.Errorf("pow: %v to the %v is too large", base, exp)
 	}
 	return starlark.MakeBigInt(new(big.Int).Exp(base.BigInt(), exp.BigInt(), nil)), nil

@@ -21,6 +21,7 @@ func TestRefused(t *testing.T) {
 		{"with x: pass", "Starlark has no with"},
 		{"x = 2\ny = x ** 2", "program:2:9: got '**', want newline (write pow(x, y))"},
 		{"2**9223372036854775807", "write pow(x, y)"},
+		{"6**5222255", "write pow(x, y)"},
 		{"print('a' 'b')", "write + between two strings"},
 		{"x = y = 1", "write y = 1; x = y for x = y = 1"},
 		{"0 < 1 < 2", "write x < y and y < z"},
@@ -173,6 +174,7 @@ func FuzzTranslate(f *testing.F) {
 		f.Add(p)
 	}
 	f.Add("f'{f\"{x}\"}' is not None; assert x, \\\n 'y'\n2**3**4")
+	f.Add(strings.Repeat("6**5222255\n", 100))
 	f.Fuzz(func(t *testing.T, text string) {
 		tr := newTranslator("program", func(string) bool { return true })
 		out, err := tr.translate(text)

@@ -13,7 +13,7 @@ import (
 //   - assert becomes a call;
 //   - import and from become assignments, of modules that are there;
 //   - is and is not become == and !=;
-//   - ** between two numbers becomes the power.
+//   - ** between two numbers becomes the power, unless that is very large.
 //
 // It reads words and strings only, and lets mistakes be: the parser tells of
 // them.
@@ -239,6 +239,10 @@ func stringEnd(s, mark string) int {
 	return -1
 }
 
+// maxLiteral bounds the bits of a power that is computed here. A text of many
+// larger ones would take for ever to read; pow computes them one by one.
+const maxLiteral = 1 << 12
+
 // numberToken translates a number, and the power of one.
 func (t *translator) numberToken() {
 	base, n := number(t.src)
@@ -249,7 +253,7 @@ func (t *translator) numberToken() {
 			exp, m := number(rest)
 			rest = rest[m:]
 			again := strings.HasPrefix(strings.TrimLeft(rest, " \t"), "**")
-			if exp != nil && !again && smallPower(base, exp) {
+			if exp != nil && !again && smallPower(base, exp, maxLiteral) {
 				t.skip(len(t.src) - len(rest))
 				t.out.WriteString(new(big.Int).Exp(base, exp, nil).String())
 				return
