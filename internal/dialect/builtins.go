@@ -172,7 +172,8 @@ func divmod(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs
 // word.
 const maxPower = 1 << 24
 
-// smallPower says whether a power has at most so many bits.
+// smallPower says whether a power has surely at most so many bits. The least
+// that it refuses has half of them.
 func smallPower(base, exp *big.Int, most int64) bool {
 	bits := int64(base.BitLen())
 	return bits <= 1 || exp.IsInt64() && exp.Int64() <= most/bits

@@ -240,7 +240,7 @@ func stringEnd(s, mark string) int {
 }
 
 // maxLiteral bounds the bits of a power that is computed here. A text of many
-// larger ones would take for ever to read; pow computes them one by one.
+// larger ones would take for ever to read; pow computes each when it is called.
 const maxLiteral = 1 << 12
 
 // numberToken translates a number, and the power of one.

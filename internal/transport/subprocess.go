@@ -173,7 +173,7 @@ func (s *Subprocess) ExitError() error {
 // *nbderr.Error in its chain.
 //
 // The end of a connection may be seen before the end of the child that caused
-// it, so Explain may wait for that for half a second.
+// it, so Explain may wait for that for two seconds.
 func (s *Subprocess) Explain(err error) error {
 	if !ofConnection(err) {
 		return err

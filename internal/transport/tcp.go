@@ -53,7 +53,7 @@ func DialTCP(ctx context.Context, host, port string) (net.Conn, error) {
 		targets[i] = netip.AddrPortFrom(a, number)
 	}
 	conn, err := dialFirst(ctx, targets, func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-		return dial(ctx, "tcp", to.String())
+		return dialContext(ctx, "tcp", to.String())
 	})
 	if err != nil {
 		return nil, failed(op, "", err)

@@ -102,9 +102,9 @@ func isTimeout(err error) bool {
 	return ok && ne.Timeout()
 }
 
-// dial is [net.Dialer.DialContext] whose error is the context's where that has
+// dialContext is [net.Dialer.DialContext] whose error is the context's where that has
 // ended. The dialer goes by the clock, and may be ahead of the context's timer.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
+func dialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, address)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -62,26 +62,22 @@ func dialUnixQueue(ctx context.Context, op, address string) (net.Conn, error) {
 	const longest = 50 * time.Millisecond
 	full := false
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
-		conn, err := dial(ctx, "unix", address)
+		conn, err := dialContext(ctx, "unix", address)
 		if err == nil {
 			return conn, nil
 		}
+		full = full || errors.Is(err, syscall.EAGAIN)
 		ended := contextError(ctx)
 		switch {
-		case errors.Is(err, syscall.EAGAIN):
-			full = true
-		case !full || ended == nil:
+		case full && ended != nil:
+			return nil, failed(op, "the server accepts no connection and its queue is full", ended)
+		case !errors.Is(err, syscall.EAGAIN):
 			return nil, failed(op, "", cause(err))
 		}
-		if ended == nil {
-			select {
-			case <-ctx.Done():
-				ended = ctx.Err()
-			case <-time.After(pause):
-				continue
-			}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
 		}
-		return nil, failed(op, "the server accepts no connection and its queue is full", ended)
 	}
 }
 

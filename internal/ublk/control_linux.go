@@ -298,6 +298,12 @@ func (i devInfo) orphaned() bool {
 	return i.owner>>32 == ownerMagic>>32 && unix.Kill(int(uint32(i.owner)), 0) == unix.ESRCH
 }
 
+// orphaned reports whether a device is orphaned, or has gone by now.
+func (c *control) orphaned(id uint32) bool {
+	info, err := c.getInfo(id)
+	return err == nil && info.orphaned() || errors.Is(err, unix.ENODEV)
+}
+
 // Kinds and attributes of parameters.
 const (
 	paramBasic   = 1 << 0

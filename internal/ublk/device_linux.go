@@ -70,10 +70,9 @@ func addDevice(wanted devInfo) (*control, devInfo, error) {
 		if err == nil {
 			return c, info, nil
 		}
-		old, gone := c.getInfo(wanted.id)
+		soon := errors.Is(err, unix.EEXIST) && c.orphaned(wanted.id)
 		c.close()
-		orphaned := gone == nil && old.orphaned() || errors.Is(gone, unix.ENODEV)
-		if !errors.Is(err, unix.EEXIST) || !orphaned || time.Now().After(deadline) {
+		if !soon || time.Now().After(deadline) {
 			return nil, wanted, err
 		}
 	}
