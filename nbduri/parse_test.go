@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode"
 
 	"github.com/gonbd/gonbd/internal/nbderr"
 )
@@ -85,6 +86,7 @@ var validURIs = []struct {
 	{"nbd://[fe80::1%eth0]/", host("fe80::1%eth0", 10809), "nbd://[fe80::1%25eth0]:10809/"},
 	{"nbd://[fe80::1%252]/", host("fe80::1%2", 10809), "nbd://[fe80::1%252]:10809/"},
 	{"nbd://[fe80::1%25a%2Bb]:5/", host("fe80::1%a+b", 5), "nbd://[fe80::1%25a%2Bb]:5/"},
+	{"nbd://[fe80::1%25%c3%a9]/", host("fe80::1%é", 10809), "nbd://[fe80::1%25%C3%A9]:10809/"},
 	{"nbd://@h/", tcp(nil), "nbd://h:10809/"},
 	{"nbds://al%40ice@h/", tcp(func(u *URI) { u.TLS, u.User = true, "al@ice" }), "nbds://al%40ice@h:10809/"},
 	{"nbd://a%3Ab!$&'()*+,;=@h/", tcp(func(u *URI) { u.User = "a:b!$&'()*+,;=" }), "nbd://a%3Ab%21%24%26%27%28%29%2A%2B%2C%3B%3D@h:10809/"},
@@ -375,6 +377,10 @@ func TestIs(t *testing.T) {
 	}
 }
 
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
 func FuzzParse(f *testing.F) {
 	for _, test := range validURIs {
 		f.Add(test.uri)
@@ -404,7 +410,9 @@ func FuzzParse(f *testing.F) {
 		if twice := again.String(); twice != canonical {
 			t.Fatalf("%q is not canonical: it gives %q", canonical, twice)
 		}
-		if _, err := url.Parse(canonical); err != nil {
+		// A zone may have any escapes (RFC 6874), but net/url takes none in it
+		// that stand for other than ASCII.
+		if _, err := url.Parse(canonical); err != nil && !(strings.Contains(u.Host, ":") && !isASCII(u.Host)) {
 			t.Fatalf("%q is not a URI for net/url: %v", canonical, err)
 		}
 	})
