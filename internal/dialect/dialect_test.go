@@ -50,6 +50,10 @@ func TestRefused(t *testing.T) {
 		{"f'{1:q}'", "invalid format specifier 'q'"},
 		{"f'''\n", "the f-string has no ''' at its end"},
 		{"f'{\"a}'", "the f-string has no '"},
+		{"f'''{'\n}'''", "the f-string has no '''"},
+		{"f'''\n\n{}'''", "program:3: an f-string has no expression"},
+		{"f'''\n{1\n\n}\n'''\nimport os", "program:6: there is no module os"},
+		{"x = 1\nf'''\n{x\n\n=}\n'''\nx ** x", "program:7:"},
 
 		// Formatting.
 		{"'%d' % 'x'", "%d format: a number is required, not string"},
@@ -173,6 +177,7 @@ func FuzzTranslate(f *testing.F) {
 	for _, p := range likePython {
 		f.Add(p)
 	}
+	f.Add("f'''{\nx\n}\n{y\n=}\n{ \"\n\" }'''")
 	f.Add("f'{f\"{x}\"}' is not None; assert x, \\\n 'y'\n2**3**4")
 	f.Add(strings.Repeat("6**5222255\n", 100))
 	f.Fuzz(func(t *testing.T, text string) {

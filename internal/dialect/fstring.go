@@ -3,6 +3,8 @@ package dialect
 import (
 	"fmt"
 	"strings"
+
+	"go.starlark.net/syntax"
 )
 
 // fString translates a string in which expressions stand in braces: into a
@@ -41,6 +43,15 @@ func (f *fString) unclosed() error {
 	return f.t.errorf("the f-string has no %s at its end in this line", f.mark)
 }
 
+// line is the number of the line that is being read.
+func (f *fString) line() int {
+	return f.t.number + strings.Count(f.t.src[:len(f.t.src)-len(f.src)], "\n")
+}
+
+func (f *fString) errorf(format string, args ...any) error {
+	return lineError(f.t.name, f.line(), format, args...)
+}
+
 // literal reads text with fields up to the end, which is a quotation mark or
 // the brace behind a specification.
 func (f *fString) literal(end string) (string, error) {
@@ -64,8 +75,8 @@ func (f *fString) literal(end string) (string, error) {
 			}
 			out.WriteString(field)
 		case c == '}':
-			return "", f.t.errorf("a } in an f-string is written }}")
-		case c == '\\' && len(f.src) > 1:
+			return "", f.errorf("a } in an f-string is written }}")
+		case c == '\\' && len(f.src) > 1 && f.src[1] != '{' && f.src[1] != '}':
 			out.WriteString(f.src[:2])
 			f.src = f.src[2:]
 		default:
@@ -82,22 +93,28 @@ func (f *fString) field() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	expr := strings.TrimSpace(f.src[:n])
-	f.src = f.src[n:]
-	before, conversion, spec := "", "", ""
-	if e, ok := strings.CutSuffix(expr, "="); ok && e != "" && strings.IndexByte("=!<>", e[len(e)-1]) < 0 {
-		// What it is, and then what it gives.
-		before = strings.NewReplacer("{", "{{", "}", "}}", `\`, `\\`, f.mark[:1], `\`+f.mark[:1]).Replace(e) + "="
-		expr, conversion = e, "!r"
+	whole := f.src[:n]
+	expr, conversion, spec := strings.TrimSpace(whole), "", ""
+	e, explained := strings.CutSuffix(expr, "=")
+	if explained = explained && e != "" && strings.IndexByte("=!<>", e[len(e)-1]) < 0; explained {
+		expr = e
 	}
 	if expr == "" {
-		return "", f.t.errorf("an f-string has no expression between { and }")
+		return "", f.errorf("an f-string has no expression between { and }")
 	}
 	sub := newTranslator(f.t.name, f.t.isModule)
-	sub.number, sub.start = f.t.number, false
+	sub.number, sub.start = f.line(), false
 	text, err := sub.translate(expr)
 	if err != nil {
 		return "", err
+	}
+	f.src = f.src[n:]
+	// What follows the string stays in its line.
+	text += strings.Repeat("\n", strings.Count(whole, "\n")-strings.Count(text, "\n"))
+	before := ""
+	if explained { // a text of its own, as no escape stands in a raw string
+		before = fmt.Sprintf("{%d}", len(f.args))
+		f.args = append(f.args, syntax.Quote(whole, false))
 	}
 	number := len(f.args)
 	f.args = append(f.args, "("+text+")")
@@ -112,14 +129,14 @@ func (f *fString) field() (string, error) {
 		if spec, err = f.literal("}"); err != nil {
 			return "", err
 		}
-		if before != "" {
-			conversion = ""
-		}
 		spec = ":" + spec
 	case strings.HasPrefix(f.src, "}"):
 		f.src = f.src[1:]
+		if explained && conversion == "" {
+			conversion = "!r"
+		}
 	default:
-		return "", f.t.errorf("expected } behind an expression in an f-string")
+		return "", f.errorf("expected } behind an expression in an f-string")
 	}
 	return fmt.Sprintf("%s{%d%s%s}", before, number, conversion, spec), nil
 }
@@ -139,8 +156,8 @@ func (f *fString) expressionLength() (int, error) {
 				mark = f.src[i : i+3]
 			}
 			i += len(mark)
-			n := stringEnd(f.src[i:], mark)
-			if n < 0 || !strings.HasSuffix(f.src[:i+n], mark) {
+			n, closed := stringEnd(f.src[i:], mark)
+			if !closed {
 				return 0, f.unclosed()
 			}
 			i += n - 1

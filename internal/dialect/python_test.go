@@ -45,6 +45,8 @@ var likePython = []string{
 	`print("5".zfill(3), "-5".zfill(4), "a".ljust(3) + "|", "a".rjust(3, "."), "a".center(4) + "|")`,
 	`print(f"a{1+1}b {'x'!r} {255:#06x} {{}} {b'q'}", f'{"in"}', F"{3.14159:.2f}", rf"\d{1}", f"{[i for i in range(3)]}", f"{ {'a': 1}['a'] }")`,
 	`w = 6; print(f"{12:{w}}|{12:0{w}d}|{'a' if w > 5 else 'b'}|{w=}|" if False else f"{12:{w}}|{12:0{w}d}|{'a' if w > 5 else 'b'}|")`,
+	`x = 'q'; print(f"{x=}|{ x = }|{x=!s}|{x=:>3}|{x=!r:>5}|{x == 'q'}", rf'{"a#b\\"=}', f"{ {'k': 1}['k'] = }", rf'\d\{x}\'')`,
+	"x = 5; print(f'''a{\n x\n}b{x\n=}c{\n[x,\n 6]\n !r:>{\n8 + 4\n}}''')\nprint(x)",
 
 	// Writing values.
 	`print(1.0, 1e20, 1e16, 1e15, 123456789.0, 1e-5, 0.0001, 1/3, -0.0, 2.5e-10, float("inf"), 1e22)`,

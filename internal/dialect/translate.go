@@ -56,7 +56,11 @@ func (t *translator) finish() string {
 }
 
 func (t *translator) errorf(format string, args ...any) error {
-	return fmt.Errorf("%s:%d: %s", t.name, t.number, fmt.Sprintf(format, args...))
+	return lineError(t.name, t.number, format, args...)
+}
+
+func lineError(name string, number int, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s", name, number, fmt.Sprintf(format, args...))
 }
 
 // take moves n bytes to the output.
@@ -210,33 +214,28 @@ func (t *translator) string() {
 
 // insideString goes on to the end of a string, or of the text.
 func (t *translator) insideString() {
-	n := stringEnd(t.src, t.open)
-	if n < 0 {
-		n = len(t.src)
-		if len(t.open) == 3 {
-			t.take(n)
-			return
-		}
-	}
+	n, closed := stringEnd(t.src, t.open)
 	t.take(n)
-	t.open = ""
+	if closed || len(t.open) == 1 {
+		t.open = ""
+	}
 }
 
 // stringEnd gives the length of a string's rest with its closing quotation
-// marks, or of what there is of it in this line if it is not closed. It is -1
-// if it goes on in a line that is not here.
-func stringEnd(s, mark string) int {
+// marks. If they are not there, it is the length of the line, or of all of s
+// where a string may go on in a further line.
+func stringEnd(s, mark string) (n int, closed bool) {
 	for i := 0; i < len(s); i++ {
 		switch {
 		case s[i] == '\\': // before a quotation mark also in a raw string
 			i++
 		case strings.HasPrefix(s[i:], mark):
-			return i + len(mark)
+			return i + len(mark), true
 		case s[i] == '\n' && len(mark) == 1:
-			return i
+			return i, false
 		}
 	}
-	return -1
+	return len(s), false
 }
 
 // maxLiteral bounds the bits of a power that is computed here. A text of many
