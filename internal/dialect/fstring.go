@@ -15,7 +15,7 @@ func (t *translator) fString(prefix int, raw bool) error {
 	if strings.HasPrefix(t.src, strings.Repeat(mark, 3)) {
 		mark = t.src[:3]
 	}
-	f := &fString{t: t, mark: mark, src: t.src[len(mark):]}
+	f := &fString{t: t, mark: mark, src: t.src[len(mark):], counted: t.src, number: t.number}
 	literal, err := f.literal(mark)
 	if err != nil {
 		return err
@@ -33,10 +33,12 @@ func (t *translator) fString(prefix int, raw bool) error {
 
 // fString is such a string while it is read.
 type fString struct {
-	t    *translator
-	mark string
-	src  string // what is left
-	args []string
+	t       *translator
+	mark    string
+	src     string // what is left
+	args    []string
+	counted string // what was left when the lines were counted
+	number  int    // of the line then
 }
 
 func (f *fString) unclosed() error {
@@ -45,7 +47,9 @@ func (f *fString) unclosed() error {
 
 // line is the number of the line that is being read.
 func (f *fString) line() int {
-	return f.t.number + strings.Count(f.t.src[:len(f.t.src)-len(f.src)], "\n")
+	f.number += strings.Count(f.counted[:len(f.counted)-len(f.src)], "\n")
+	f.counted = f.src
+	return f.number
 }
 
 func (f *fString) errorf(format string, args ...any) error {
