@@ -33,9 +33,10 @@ var Spawn = func(path string, argv, env []string, files []uintptr) (pid int, err
 // programs do that wait for all of their children, and the kernel give its
 // number to another process, which is to have no signal from here.
 type child struct {
-	pid   int
-	pidfd int    // -1 before Linux 5.3
-	dir   string // a private folder to remove, if there is one
+	pid    int
+	pidfd  int    // -1 before Linux 5.3, or if there is none to be had
+	reaped bool   // before there could be a pidfd
+	dir    string // a private folder to remove, if there is one
 }
 
 func newChild(pid int, dir string) *child {
@@ -43,7 +44,8 @@ func newChild(pid int, dir string) *child {
 	if err != nil {
 		pidfd = -1
 	}
-	return &child{pid: pid, pidfd: pidfd, dir: dir}
+	// EINVAL says that a thread has the number by now.
+	return &child{pid: pid, pidfd: pidfd, reaped: err == unix.ESRCH || err == unix.EINVAL, dir: dir}
 }
 
 // startCommand starts a command that serves NBD on its standard input and
@@ -129,6 +131,9 @@ func cannotStart(argv []string, err error) error {
 
 // signal sends the subprocess a signal.
 func (c *child) signal(sig syscall.Signal) error {
+	if c.reaped {
+		return syscall.ESRCH
+	}
 	if c.pidfd >= 0 {
 		if err := unix.PidfdSendSignal(c.pidfd, sig, nil, 0); err != syscall.ENOSYS {
 			return err
@@ -140,6 +145,9 @@ func (c *child) signal(sig syscall.Signal) error {
 // reap waits for the end of the subprocess. An error says that the caller has
 // reaped it already, or ignores SIGCHLD.
 func (c *child) reap() error {
+	if c.reaped {
+		return syscall.ECHILD
+	}
 	if c.pidfd >= 0 {
 		// Before Linux 5.4 it does not know P_PIDFD.
 		if err := unix.Waitid(unix.P_PIDFD, c.pidfd, nil, unix.WEXITED, nil); err != syscall.EINVAL {

@@ -33,16 +33,33 @@ func TestReapedSubprocess(t *testing.T) {
 		}
 		return
 	}
-	h := create(t)
-	if err := h.ConnectCommand([]string{"true"}); err == nil {
-		t.Fatal("true is an NBD server")
+	start := Spawn
+	defer func() { Spawn = start }()
+	for _, atOnce := range []bool{false, true} {
+		Spawn = func(path string, argv, env []string, files []uintptr) (int, error) {
+			pid, err := start(path, argv, env, files)
+			if err == nil && atOnce { // as where the program ignores SIGCHLD
+				_, err = syscall.Wait4(pid, nil, 0, nil)
+			}
+			return pid, err
+		}
+		h := create(t)
+		if err := h.ConnectCommand([]string{"true"}); err == nil {
+			t.Fatal("true is an NBD server")
+		}
+		pid, err := h.GetSubprocessPid()
+		must(t, err)
+		if !atOnce {
+			_, err = syscall.Wait4(int(pid), nil, 0, nil)
+			must(t, err)
+		}
+		leaveAlone(t, h, int(pid), last)
 	}
-	number, err := h.GetSubprocessPid()
-	must(t, err)
-	pid := int(number)
-	_, err = syscall.Wait4(pid, nil, 0, nil)
-	must(t, err)
+}
 
+// leaveAlone gives the number of h's subprocess to another process, and proves
+// that h does nothing to that one.
+func leaveAlone(t testing.TB, h *Handle, pid int, last string) {
 	for { // until no thread of this process takes the number
 		must(t, os.WriteFile(last, []byte(strconv.Itoa(pid-1)), 0))
 		stranger := exec.Command("cat")
